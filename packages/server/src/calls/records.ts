@@ -1,0 +1,96 @@
+import type { HttpMethod } from "./callbacks.ts";
+
+export type CallStatus =
+  | "queued"
+  | "ringing"
+  | "in-progress"
+  | "completed"
+  | "busy"
+  | "failed"
+  | "no-answer"
+  | "canceled";
+
+export type CallDirection = "inbound" | "outbound-api" | "outbound-dial";
+
+/** A call as the store keeps it and the REST interface shows it. Times: epoch milliseconds. */
+export interface CallRecord {
+  readonly sid: string;
+  readonly accountSid: string;
+  readonly parentCallSid: string | null;
+  readonly from: string;
+  readonly to: string;
+  readonly callerName: string | null;
+  readonly direction: CallDirection;
+  readonly status: CallStatus;
+  readonly phoneNumberSid: string | null;
+  readonly trunkSid: string | null;
+  /** Call-ID of the leg's dialog. */
+  readonly sipCallId: string | null;
+  /** The last final SIP status of the leg, for SipResponseCode. */
+  readonly sipStatus: number | null;
+  readonly dateCreated: number;
+  readonly dateUpdated: number;
+  /** When it was answered. */
+  readonly startTime: number | null;
+  readonly endTime: number | null;
+}
+
+/** A number (or any dialled user) and what happens when it is called. */
+export interface NumberRecord {
+  readonly sid: string;
+  readonly accountSid: string;
+  /** E.164, an extension, or the user part of a SIP URI. */
+  readonly phoneNumber: string;
+  readonly friendlyName: string;
+  readonly voiceUrl: string | null;
+  readonly voiceMethod: HttpMethod;
+  readonly voiceFallbackUrl: string | null;
+  readonly voiceFallbackMethod: HttpMethod;
+  /** Inline document; wins over no URL, loses to `voiceUrl`. */
+  readonly voiceTwiml: string | null;
+  readonly statusCallback: string | null;
+  readonly statusCallbackMethod: HttpMethod;
+  readonly dateCreated: number;
+  readonly dateUpdated: number;
+}
+
+/** Who may send calls in, and where calls go out. */
+export interface TrunkRecord {
+  readonly sid: string;
+  readonly accountSid: string;
+  readonly uniqueName: string;
+  /** Where calls to numbers go; null: inbound only. */
+  readonly sipUri: string | null;
+  /** Addresses or CIDR ranges that may send calls. */
+  readonly allowedAddresses: readonly string[];
+  readonly username: string | null;
+  /** Decrypted; never leaves the process. */
+  readonly password: string | null;
+  readonly dateCreated: number;
+  readonly dateUpdated: number;
+}
+
+export type SiprecTrack = "inbound_track" | "outbound_track" | "both_tracks";
+
+/** One fork of a call to a connector: the SR… resource. */
+export interface SiprecRecord {
+  readonly sid: string;
+  readonly accountSid: string;
+  readonly callSid: string;
+  readonly name: string | null;
+  readonly connectorName: string;
+  readonly track: SiprecTrack;
+  readonly status: "in-progress" | "stopped";
+  readonly statusCallback: string | null;
+  readonly statusCallbackMethod: HttpMethod;
+  readonly parameters: readonly { readonly name: string; readonly value: string }[];
+  /** The recorder that answered. */
+  readonly recorderUri: string | null;
+  readonly errorCode: number | null;
+  readonly errorMessage: string | null;
+  readonly dateCreated: number;
+  readonly dateUpdated: number;
+  /** When the recorder answered. */
+  readonly startTime: number | null;
+  readonly endTime: number | null;
+}

@@ -1,0 +1,1 @@
+export type { Config, SipListenAddress, SipTransportName } from "./types.ts";

@@ -1,0 +1,42 @@
+export type SipTransportName = "udp" | "tcp";
+
+export interface SipListenAddress {
+  readonly transport: SipTransportName;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What `loadConfig` returns: frozen and fully defaulted; nothing deeper reads the environment. */
+export interface Config {
+  readonly dataDir: string;
+  readonly httpListen: { readonly address: string; readonly port: number };
+  /** Base URL without a trailing slash: how webhooks and links name this server. */
+  readonly publicUrl: string;
+  readonly sipListen: readonly SipListenAddress[];
+  /** Advertised media address; undefined: chosen per remote by the route to it. */
+  readonly rtpAddress: string | undefined;
+  readonly rtpPorts: { readonly first: number; readonly last: number };
+  readonly accountSid: string | undefined;
+  readonly authToken: string | undefined;
+  /** 32 octets in base64 or hex; undefined: made at first start in the data dir. */
+  readonly secretKey: string | undefined;
+  readonly roles: readonly ("calls" | "recorder" | "api")[];
+  readonly mediaWorkers: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  readonly webhooks: {
+    /** Address ranges (CIDR) that webhooks may reach although they are not public. */
+    readonly allowedAddresses: readonly string[];
+    readonly timeoutMs: number;
+  };
+  readonly recorder: {
+    /** Who may record to us: addresses or CIDR ranges; loopback by default. */
+    readonly allowedAddresses: readonly string[];
+    /** SIP user part that names the recorder on a shared listener: `sip:recorder@host`. */
+    readonly user: string;
+    readonly strict: boolean;
+  };
+  readonly siprec: {
+    readonly defaultTrack: "inbound_track" | "outbound_track" | "both_tracks";
+    readonly extensionNamespace: string;
+  };
+}

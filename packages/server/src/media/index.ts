@@ -1,0 +1,18 @@
+export type {
+  BridgeOptions,
+  Direction,
+  ForkConnection,
+  ForkOptions,
+  LegCodec,
+  LegConnection,
+  LegOptions,
+  MediaEvent,
+  MediaId,
+  MediaPlane,
+  MediaPort,
+  MediaStats,
+  MediaTarget,
+  PlayOptions,
+  ReceiverOptions,
+  StreamStats,
+} from "./types.ts";

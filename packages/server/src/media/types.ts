@@ -1,0 +1,150 @@
+import type { MessagePort } from "node:worker_threads";
+
+/** Names one leg, fork or receiver of the media plane, for its lifetime. */
+export type MediaId = number;
+
+export type Direction = "sendrecv" | "sendonly" | "recvonly" | "inactive";
+
+/** One RTP/RTCP port pair that has been opened for us. Goes into the SDP. */
+export interface MediaPort {
+  readonly id: MediaId;
+  /** The advertised address. */
+  readonly address: string;
+  readonly rtpPort: number;
+  readonly rtcpPort: number;
+}
+
+export interface MediaTarget {
+  readonly address: string;
+  readonly rtpPort: number;
+  readonly rtcpPort: number;
+}
+
+/** A codec as negotiated on one leg. */
+export interface LegCodec {
+  readonly name: string;
+  readonly clockRateHz: number;
+  readonly payloadType: number;
+}
+
+export interface LegOptions {
+  /** All ports of one group live in one worker: the call's SID. */
+  readonly group: string;
+  /** The far end's address, to pick our own address by the route to it; the configured one where there is none. */
+  readonly remoteAddress?: string;
+}
+
+/** What a leg's negotiation came to. Replaces what was told before; may be told at any time. */
+export interface LegConnection {
+  readonly remote: MediaTarget | null;
+  /** As seen from us: "sendonly" means we send and expect nothing. */
+  readonly direction: Direction;
+  /** First is the one we send when we are the source (player). */
+  readonly codecs: readonly LegCodec[];
+  readonly telephoneEventPayloadType?: number | undefined;
+  readonly packetTimeMs?: number | undefined;
+}
+
+export interface BridgeOptions {
+  /** Payload type numbers that change from a to b; absent ones pass unchanged. */
+  readonly aToB?: ReadonlyMap<number, number>;
+  readonly bToA?: ReadonlyMap<number, number>;
+}
+
+export interface ForkOptions {
+  /** The leg it hangs on. "inbound" is what we receive from that party, "outbound" what we send to it. */
+  readonly leg: MediaId;
+  readonly track: "inbound" | "outbound";
+  readonly remoteAddress?: string;
+}
+
+export interface ForkConnection {
+  readonly remote: MediaTarget;
+  /** Payload type of the leg → payload type of the recorder's answer. Packets of other types are not forwarded. */
+  readonly payloadTypes: ReadonlyMap<number, number>;
+  readonly clockRateHz: number;
+  /** Canonical name for SDES (RFC 7022). */
+  readonly cname: string;
+}
+
+export interface ReceiverOptions {
+  readonly group: string;
+  readonly remoteAddress?: string;
+  /** Batches of received packets go here, off the media thread: see `readReceivedBatch`. */
+  readonly sink: MessagePort;
+  readonly cname: string;
+  readonly clockRateHz: number;
+}
+
+export interface PlayOptions {
+  /** Linear PCM, 8 kHz mono; copied to the worker. */
+  readonly samples: Int16Array;
+  /** 0: until stopped. */
+  readonly loop: number;
+}
+
+/** Counters of one direction of one stream (RFC 3550). */
+export interface StreamStats {
+  readonly ssrc: number | null;
+  readonly packets: number;
+  readonly octets: number;
+  /** Extended highest sequence number − first + 1. */
+  readonly expected: number;
+  readonly lost: number;
+  readonly duplicates: number;
+  readonly late: number;
+  readonly jitterMs: number;
+  readonly firstPacketTime: number | null;
+  readonly lastPacketTime: number | null;
+}
+
+export interface MediaStats {
+  readonly received: StreamStats;
+  readonly sent: StreamStats;
+  /** Packets from strangers, malformed ones, and those of a payload type nobody agreed on. */
+  readonly dropped: number;
+}
+
+export type MediaEvent =
+  /** First valid packet from the peer. */
+  | { readonly kind: "rtp-started"; readonly id: MediaId }
+  /** Nothing came for `silentMs` although the direction allows it; told once, until packets come again. */
+  | { readonly kind: "rtp-stopped"; readonly id: MediaId; readonly silentMs: number }
+  /** ICMP said that nobody listens there. */
+  | { readonly kind: "unreachable"; readonly id: MediaId }
+  | {
+      readonly kind: "telephone-event";
+      readonly id: MediaId;
+      readonly digit: string;
+      readonly durationMs: number;
+    }
+  /** A worker died; everything in it is gone. */
+  | { readonly kind: "worker-lost"; readonly ids: readonly MediaId[] };
+
+/**
+ * The media plane: relays, forks, plays and receives RTP in worker threads; this is its face in the main thread.
+ * Commands to one id are carried out in the order given. Commands to an id that is gone are ignored.
+ */
+export interface MediaPlane {
+  openLeg(options: LegOptions): Promise<MediaPort>;
+  connectLeg(leg: MediaId, connection: LegConnection): void;
+  /** Relays RTP and RTCP both ways between two legs of one group. */
+  bridge(a: MediaId, b: MediaId, options?: BridgeOptions): void;
+  unbridge(a: MediaId): void;
+  /** Sends audio to the leg's party, in its first codec (PCMU or PCMA), paced by packet time. Resolves at the end, `false` when stopped. */
+  play(leg: MediaId, options: PlayOptions): Promise<boolean>;
+  stopPlay(leg: MediaId): void;
+  openFork(options: ForkOptions): Promise<MediaPort>;
+  /** Copies flow from the next packet on, with an SSRC, sequence and timestamp space of the fork's own. */
+  startFork(fork: MediaId, connection: ForkConnection): void;
+  openReceiver(options: ReceiverOptions): Promise<MediaPort>;
+  /** Tells whom to expect packets from and where RTCP reports go. */
+  connectReceiver(receiver: MediaId, remote: MediaTarget | null, payloadTypes: readonly number[]): void;
+  stats(id: MediaId): Promise<MediaStats | undefined>;
+  /** Stops, sends RTCP BYE where we were a source, frees the ports (after their drain time). Returns the final counters. */
+  close(id: MediaId): Promise<MediaStats | undefined>;
+  onEvent(id: MediaId, handler: (event: MediaEvent) => void): void;
+  /** Which implementation carries packets, and how many workers. */
+  readonly implementation: { readonly io: string; readonly workers: number };
+  stop(): Promise<void>;
+}

@@ -1,0 +1,10 @@
+export type {
+  Clock,
+  Resolver,
+  SipDestination,
+  SipFlow,
+  SipTransportHandlers,
+  SipTransportName,
+  SipTransports,
+  Timer,
+} from "./types.ts";

@@ -1,0 +1,1 @@
+export type { ConnectorDirectory, ConnectorRecord, SiprecStore } from "./ports.ts";

@@ -1,0 +1,1 @@
+export type { MetadataVersion, RecordingRecord, RecordingStore, TrackRecord } from "./ports.ts";

@@ -1,0 +1,78 @@
+/** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
+export interface RecordingRecord {
+  readonly sid: string;
+  readonly accountSid: string;
+  readonly status: "in-progress" | "completed" | "interrupted" | "failed";
+  readonly source: {
+    readonly address: string;
+    readonly transport: string;
+    readonly userAgent: string | null;
+    readonly callId: string;
+    readonly dialect: string;
+  };
+  readonly startTime: number;
+  readonly endTime: number | null;
+  readonly durationMs: number | null;
+  readonly sessions: readonly {
+    readonly sessionId: string;
+    readonly groupId: string | null;
+    readonly sipSessionIds: readonly string[];
+  }[];
+  readonly participants: readonly {
+    readonly participantId: string;
+    readonly aor: string;
+    readonly name: string | null;
+  }[];
+  readonly tracks: readonly TrackRecord[];
+  readonly warnings: readonly { readonly code: string; readonly message: string; readonly time: number }[];
+  /** Parameters and vendor data from the metadata. */
+  readonly extensionData: Readonly<Record<string, string>>;
+}
+
+export interface TrackRecord {
+  readonly label: string;
+  readonly streamId: string | null;
+  /** participant_ids whose `send` names the stream. */
+  readonly senders: readonly string[];
+  readonly codec: string;
+  readonly clockRateHz: number;
+  readonly durationMs: number;
+  readonly packets: number;
+  readonly expected: number;
+  readonly lost: number;
+  readonly late: number;
+  readonly duplicates: number;
+  readonly longestGapMs: number;
+  /** Offset of the track's first sample from the recording's start. */
+  readonly startOffsetMs: number;
+  /** File name below the recording's folder. */
+  readonly file: string;
+}
+
+export interface MetadataVersion {
+  readonly recordingSid: string;
+  readonly version: number;
+  /** When it arrived. */
+  readonly time: number;
+  /** The SIP method that carried it. */
+  readonly carrier: string;
+  /** As it came, malformed ones too. */
+  readonly document: string;
+}
+
+/** Every promise resolves when the change is durable. */
+export interface RecordingStore {
+  saveRecording(record: RecordingRecord): Promise<void>;
+  addMetadataVersion(version: MetadataVersion): Promise<void>;
+  findRecording(sid: string): Promise<RecordingRecord | undefined>;
+  listRecordings(query: {
+    readonly accountSid: string;
+    readonly offset: number;
+    readonly limit: number;
+    readonly status?: string;
+  }): Promise<readonly RecordingRecord[]>;
+  listMetadataVersions(recordingSid: string): Promise<readonly MetadataVersion[]>;
+  /** Recordings in progress when the process died. */
+  listUnfinishedRecordings(): Promise<readonly RecordingRecord[]>;
+  deleteRecording(sid: string): Promise<void>;
+}

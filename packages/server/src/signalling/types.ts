@@ -1,0 +1,186 @@
+import type { SipRequest, SipResponse } from "@callfork/protocol/sip";
+import type { SipDestination, SipFlow } from "../net/index.ts";
+
+/** A body with its type; `disposition` becomes Content-Disposition. */
+export interface SipBody {
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+  readonly disposition?: string;
+}
+
+export type HeaderLine = readonly [name: string, value: string];
+
+/** One INVITE to send. Addresses are URIs or name-addrs as text (`"Alice" <sip:alice@example.com>`). */
+export interface InviteOptions {
+  readonly requestUri: string;
+  readonly from: string;
+  readonly to: string;
+  /** Put into every request of the dialog? No: these go into this INVITE only. */
+  readonly headers?: readonly HeaderLine[];
+  readonly body?: SipBody;
+  /** Parameters behind the Contact URI, e.g. `;+sip.src`; repeated in every target refresh. */
+  readonly contactParameters?: string;
+  /** User part of our Contact URI. */
+  readonly contactUser?: string;
+  /** Send here instead of resolving the Request-URI. */
+  readonly destination?: SipDestination;
+  /** For 401 and 407 (RFC 7616: MD5, SHA-256). */
+  readonly credentials?: { readonly username: string; readonly password: string };
+  /** Give up (CANCEL when ringing) when no final answer came in this time. Default: Timer B / 180 s after a provisional. */
+  readonly timeoutMs?: number;
+}
+
+/** Why an INVITE found no dialog. `status` is what to tell others: the peer's, or 408 / 503 of our own making. */
+export interface InviteFailure {
+  readonly status: number;
+  readonly reason: string;
+  /** The peer's final answer; undefined when none came. */
+  readonly response?: SipResponse;
+  readonly cause: "rejected" | "timeout" | "transport" | "canceled" | "unresolvable";
+  readonly message: string;
+}
+
+export interface OutgoingInviteHandlers {
+  onProvisional?(response: SipResponse, body: readonly ReceivedPart[]): void;
+  /**
+   * A 2xx came; the dialog is confirmed. ACK is sent as soon as this returns: with the body returned,
+   * when the INVITE carried no offer. Called once; further forked 2xx are acknowledged and ended with BYE.
+   */
+  onAnswered(dialog: SipDialog, response: SipResponse, body: readonly ReceivedPart[]): SipBody | undefined;
+  onFailed(failure: InviteFailure): void;
+}
+
+export interface OutgoingInvite {
+  readonly callId: string;
+  /** CANCEL, or what a CANCEL race needs (RFC 3261 §9.1): `onFailed` with cause "canceled", a late 2xx gets ACK and BYE. */
+  cancel(reason?: string): void;
+}
+
+/** One leaf of a received body: multipart is taken apart already. */
+export interface ReceivedPart {
+  /** Lower-case type/subtype without parameters. */
+  readonly mediaType: string;
+  readonly contentType: string;
+  readonly disposition: string | undefined;
+  readonly bytes: Uint8Array;
+}
+
+export interface IncomingInviteHandlers {
+  /** CANCEL came: 487 has been sent. */
+  onCanceled(): void;
+}
+
+/** An INVITE outside a dialog. 100 Trying is sent by itself. Exactly one of `answer` and `reject` is called. */
+export interface IncomingInvite {
+  readonly request: SipRequest;
+  readonly flow: SipFlow;
+  readonly callId: string;
+  readonly body: readonly ReceivedPart[];
+  /** Warnings of lenient reading: bare LF, missing boundary and the like. */
+  readonly warnings: readonly string[];
+  attach(handlers: IncomingInviteHandlers): void;
+  /** 180, 183 … with the dialog's own tag. */
+  provisional(
+    status: number,
+    options?: { readonly body?: SipBody; readonly headers?: readonly HeaderLine[] },
+  ): void;
+  /** 200. Repeated until ACK (RFC 3261 §13.3.1.4); without ACK in 64*T1 the dialog ends by itself with BYE. */
+  answer(options: {
+    readonly body?: SipBody;
+    readonly headers?: readonly HeaderLine[];
+    readonly contactParameters?: string;
+  }): SipDialog;
+  reject(
+    status: number,
+    options?: { readonly reason?: string; readonly headers?: readonly HeaderLine[] },
+  ): void;
+}
+
+/** What an in-dialog request gets for an answer. A refused request changes nothing (RFC 3261 §12.2.2). */
+export interface DialogAnswer {
+  readonly status: number;
+  readonly reason?: string;
+  readonly body?: SipBody;
+  readonly headers?: readonly HeaderLine[];
+}
+
+export interface DialogHandlers {
+  /** ACK to our 2xx, with the answer when our 2xx carried the offer. */
+  onAcknowledged?(ack: SipRequest, body: readonly ReceivedPart[]): void;
+  /** re-INVITE; may answer later. Without a handler: 488. */
+  onReinvite?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
+  /** UPDATE; answers promptly. Without a handler: 200 when it has no body, else 488. */
+  onUpdate?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer;
+  /** INFO, MESSAGE, NOTIFY, REFER … in the dialog. Without a handler: 405, INFO 200. */
+  onRequest?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
+  /**
+   * The dialog is over, called exactly once: the peer's BYE (answered 200 already), our own, no ACK,
+   * 481/408 to a request of ours, or the transport. `request` is the peer's BYE.
+   */
+  onEnded(why: DialogEnd): void;
+}
+
+export interface DialogEnd {
+  readonly by: "local" | "remote";
+  readonly cause: "bye" | "no-ack" | "request-failed" | "expired" | "stopped";
+  readonly request?: SipRequest;
+  readonly body?: readonly ReceivedPart[];
+}
+
+export interface DialogRequestOptions {
+  readonly body?: SipBody;
+  readonly headers?: readonly HeaderLine[];
+}
+
+export interface SipDialog {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** The peer's URI in To (when we called) or From. */
+  readonly remoteUri: string;
+  /** Methods of the peer's Allow header field; empty when it sent none. */
+  readonly remoteAllow: ReadonlySet<string>;
+  attach(handlers: DialogHandlers): void;
+  /** Resolves with the final answer, whatever its status; ACK is sent. Glare (491) is retried as §14.1 says. */
+  reinvite(options: DialogRequestOptions): Promise<SipResponse>;
+  update(options: DialogRequestOptions): Promise<SipResponse>;
+  request(method: string, options: DialogRequestOptions): Promise<SipResponse>;
+  /** Ends the dialog; repeated calls do nothing more. Resolves when answered or given up. */
+  bye(options?: DialogRequestOptions): Promise<void>;
+}
+
+export interface TraceEvent {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly direction: "in" | "out";
+  readonly flow: Pick<SipFlow, "transport" | "localAddress" | "localPort" | "remoteAddress" | "remotePort">;
+  readonly callId: string;
+  /** First line of the message. */
+  readonly startLine: string;
+  /** The whole message; secrets in it are the reader's to redact. */
+  readonly bytes: Uint8Array;
+}
+
+export interface UserAgentHandlers {
+  onInvite(invite: IncomingInvite): void;
+  /** Any other request outside a dialog. OPTIONS without a handler's answer gets 200 with our capabilities. */
+  onRequest?(request: SipRequest, flow: SipFlow): DialogAnswer | undefined;
+  onTrace?(event: TraceEvent): void;
+}
+
+/**
+ * The SIP user agent of a node: transactions, dialogs and digest over `net`'s transports.
+ * Two user agents (calls, recorder) may share one by telling INVITEs apart in `onInvite`.
+ */
+export interface UserAgent {
+  attach(handlers: UserAgentHandlers): void;
+  invite(options: InviteOptions, handlers: OutgoingInviteHandlers): OutgoingInvite;
+  /** A request outside a dialog (OPTIONS, REGISTER): resolves with the final answer, 408 or 503 of our own making included. */
+  request(
+    method: string,
+    options: Omit<InviteOptions, "body" | "timeoutMs"> & { readonly body?: SipBody },
+  ): Promise<SipResponse>;
+  readonly liveDialogs: number;
+  /** Ends every dialog with BYE and cancels what rings; resolves when answered or after `limitMs`. */
+  stop(limitMs: number): Promise<void>;
+}

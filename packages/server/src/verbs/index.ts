@@ -1,0 +1,1 @@
+export type { DocumentFetcher, FetchedDocument } from "./ports.ts";
