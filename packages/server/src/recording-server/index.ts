@@ -1,1 +1,8 @@
-export type { MetadataVersion, RecordingRecord, RecordingStore, TrackRecord } from "./ports.ts";
+export type {
+  MediaFile,
+  MetadataVersion,
+  RecordingLibrary,
+  RecordingRecord,
+  RecordingStore,
+  TrackRecord,
+} from "./ports.ts";

@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 /** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
 export interface RecordingRecord {
   readonly sid: string;
@@ -75,4 +77,32 @@ export interface RecordingStore {
   /** Recordings in progress when the process died. */
   listUnfinishedRecordings(): Promise<readonly RecordingRecord[]>;
   deleteRecording(sid: string): Promise<void>;
+}
+
+/** Bytes that HTTP can serve with ranges. */
+export interface MediaFile {
+  readonly contentType: string;
+  /** Total length in octets. */
+  readonly length: number;
+  /** Octets from `start` to `end`, both inclusive. The caller reads to the end or destroys the stream. */
+  open(start: number, end: number): Readable;
+}
+
+/** What `api` asks of the recorder. `undefined`: no such recording or label in that account. */
+export interface RecordingLibrary {
+  list(
+    accountSid: string,
+    page: { readonly offset: number; readonly limit: number; readonly status?: string },
+  ): Promise<readonly RecordingRecord[]>;
+  find(accountSid: string, sid: string): Promise<RecordingRecord | undefined>;
+  /** Removes files and rows; refuses a recording in progress. */
+  remove(accountSid: string, sid: string): Promise<boolean>;
+  /** All tracks on one timeline: stereo for two, mono for one, N channels for N; 16 bit PCM. */
+  media(accountSid: string, sid: string): Promise<MediaFile | undefined>;
+  track(accountSid: string, sid: string, label: string): Promise<MediaFile | undefined>;
+  /** The latest complete metadata document as it came. */
+  metadataXml(accountSid: string, sid: string): Promise<string | undefined>;
+  /** Every version: the model as JSON, the raw document, when and by what it came. */
+  metadataJson(accountSid: string, sid: string): Promise<object | undefined>;
+  vcon(accountSid: string, sid: string): Promise<object | undefined>;
 }
