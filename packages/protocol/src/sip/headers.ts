@@ -69,7 +69,7 @@ export class SipHeaders {
   prepend(name: string, value: string): this {
     const key = canonicalKey(name);
     const at = this.#lines.findIndex((line) => line.key === key);
-    this.#lines.splice(at < 0 ? 0 : at, 0, { key, name: longName(name), value });
+    this.#lines.splice(Math.max(at, 0), 0, { key, name: longName(name), value });
     return this;
   }
 
@@ -86,7 +86,8 @@ export class SipHeaders {
 
   delete(name: string): this {
     const key = canonicalKey(name);
-    for (let i = this.#lines.length - 1; i >= 0; i--) if (this.#lines[i]!.key === key) this.#lines.splice(i, 1);
+    for (let i = this.#lines.length - 1; i >= 0; i--)
+      if (this.#lines[i]!.key === key) this.#lines.splice(i, 1);
     return this;
   }
 
@@ -100,8 +101,7 @@ export class SipHeaders {
   }
 }
 
-const longName = (name: string): string =>
-  name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name;
+const longName = (name: string): string => (name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name);
 
 /** Splits at top-level commas: those in quoted strings and between angle brackets belong to the value. */
 export function splitList(line: string): string[] {
