@@ -1,3 +1,4 @@
+export type { SipUserAgent, UserAgentOptions } from "./options.ts";
 export type {
   DialogAnswer,
   DialogEnd,
@@ -17,3 +18,4 @@ export type {
   UserAgent,
   UserAgentHandlers,
 } from "./types.ts";
+export { createUserAgent } from "./user-agent.ts";

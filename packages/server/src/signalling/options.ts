@@ -1,0 +1,32 @@
+import type { Hash, Random } from "@callfork/protocol/text";
+import type { Clock, Resolver, SipTransports } from "../net/index.ts";
+import type { Log } from "../observe/index.ts";
+import type { UserAgent } from "./types.ts";
+
+/** What a user agent is built from; every limit has a default. */
+export interface UserAgentOptions {
+  readonly transports: SipTransports;
+  readonly resolver: Resolver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Product tokens for the User-Agent and Server header fields. */
+  readonly userAgentName: string;
+  /** Hashes for digest; `node:crypto`'s when left out. */
+  readonly hashes?: { readonly md5: Hash; readonly sha256: Hash };
+  /** Client and server transactions that may live at once; requests beyond get 503. Default 20,000. */
+  readonly maximumTransactions?: number;
+  /** Dialogs that may live at once; INVITEs beyond get 503. Default 10,000. */
+  readonly maximumDialogs?: number;
+  /**
+   * New requests a second that one source address may bring, in a burst of twice as many; those beyond get 503, and
+   * silence when they come faster still. Default 500.
+   */
+  readonly maximumRequestsPerSecond?: number;
+}
+
+/** The user agent as its owner sees it. */
+export interface SipUserAgent extends UserAgent {
+  /** Client and server transactions that still hold state, those in their last timer included. */
+  readonly liveTransactions: number;
+}
