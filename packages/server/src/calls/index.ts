@@ -1,4 +1,13 @@
 export type { CallbackRequest, HttpMethod } from "./callbacks.ts";
+export {
+  type CallLimits,
+  type CallRoom,
+  type CallsOptions,
+  type CreateCalls,
+  DEFAULT_CALL_LIMITS,
+  type Refusal,
+  type RingbackTone,
+} from "./options.ts";
 export type {
   CallControl,
   CallParty,

@@ -1,1 +1,7 @@
+export {
+  type CreateDirector,
+  DEFAULT_DOCUMENT_LIMITS,
+  type DirectorOptions,
+  type DocumentLimits,
+} from "./options.ts";
 export type { DocumentFetcher, FetchedDocument } from "./ports.ts";
