@@ -1,3 +1,13 @@
+export {
+  type ApiLimits,
+  type ApiOptions,
+  type ApiServer,
+  type CallTraces,
+  createApi,
+  type InjectRequest,
+  type InjectResponse,
+  type Readiness,
+} from "./create.ts";
 export type {
   AccountRecord,
   AlertRecord,
