@@ -1,3 +1,5 @@
+export { createMediaPlane, type MediaPlaneOptions } from "./media-plane.ts";
+export { type ReceivedPacket, readReceivedBatch } from "./received-batch.ts";
 export type {
   BridgeOptions,
   Direction,
