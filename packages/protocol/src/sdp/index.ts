@@ -1,3 +1,5 @@
+/** The Result of the text room, for rooms whose only door is this one. */
+export { err, ok, type Result } from "../text/index.ts";
 export {
   codecsOf,
   isRtpProtocol,

@@ -1,0 +1,24 @@
+export { decimateByTwo, mixDown } from "./decimate.ts";
+export {
+  decodePcma,
+  decodePcmu,
+  encodePcma,
+  encodePcmu,
+  PCMA_SILENCE,
+  PCMA_TO_LINEAR,
+  PCMU_SILENCE,
+  PCMU_TO_LINEAR,
+} from "./g711.ts";
+export {
+  maxWavDataBytes,
+  parseWav,
+  pcmOf,
+  type WavError,
+  type WavErrorCode,
+  type WavFormat,
+  type WavHeaderOptions,
+  type WavInfo,
+  type WavResult,
+  wavHeaderBytes,
+  writeWavHeader,
+} from "./wav.ts";
