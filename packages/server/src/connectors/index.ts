@@ -1,0 +1,2 @@
+export { type ConnectorsOptions, createConnectorDirectory } from "./directory.ts";
+export { ConnectorInvalidError } from "./errors.ts";
