@@ -12,6 +12,8 @@ export {
   isHandlingRequired,
   parseContentDisposition,
 } from "./content-disposition.ts";
+export { createCancel, createTransactionAck } from "./create-ack.ts";
+export { type CreateResponseOptions, createResponse, tagOf } from "./create-response.ts";
 export {
   type CSeq,
   formatCSeq,
@@ -22,6 +24,17 @@ export {
   type RAck,
 } from "./cseq.ts";
 export { formatSipDate, parseSipDate } from "./date.ts";
+export { Dialog, type DialogError, dialogKey, dialogKeyOf, type RoutedRequest } from "./dialog.ts";
+export {
+  type DigestAlgorithm,
+  type DigestHashes,
+  type DigestInput,
+  digestResponse,
+  equalsInConstantTime,
+  parseDigestAlgorithm,
+} from "./digest.ts";
+export { DigestClient, type DigestCredentials } from "./digest-client.ts";
+export { DigestServer, type DigestServerOptions, type DigestVerdict } from "./digest-server.ts";
 export { featureTag } from "./feature-tag.ts";
 export { formatSipMessage, SipFormatError } from "./format-message.ts";
 export { SipHeaders, splitList } from "./headers.ts";
@@ -57,6 +70,45 @@ export {
 } from "./session-timer.ts";
 export { describeStatus } from "./status.ts";
 export { hasToken, tokenList } from "./tokens.ts";
+export {
+  NON_INVITE_CLIENT,
+  NON_INVITE_CLIENT_TIMERS,
+  type NonInviteClientState,
+  NonInviteClientTransaction,
+} from "./transaction-client.ts";
+export {
+  INVITE_CLIENT,
+  INVITE_CLIENT_TIMERS,
+  type InviteClientState,
+  InviteClientTransaction,
+} from "./transaction-invite-client.ts";
+export {
+  INVITE_SERVER,
+  INVITE_SERVER_TIMERS,
+  type InviteServerState,
+  InviteServerTransaction,
+} from "./transaction-invite-server.ts";
+export {
+  clientTransactionKey,
+  MAGIC_COOKIE,
+  mergedRequestKey,
+  serverTransactionKey,
+  topVia,
+} from "./transaction-key.ts";
+export type {
+  TransactionEvent,
+  TransactionOptions,
+  TransactionOutput,
+  TransactionRow,
+  TransactionTable,
+} from "./transaction-machine.ts";
+export {
+  NON_INVITE_SERVER,
+  NON_INVITE_SERVER_TIMERS,
+  type NonInviteServerState,
+  NonInviteServerTransaction,
+} from "./transaction-server.ts";
+export { RFC3261_TIMERS, type TransactionTimers } from "./transaction-timers.ts";
 export { formatSipUri, parseSipUri, parseUri, type SipUri, type SipUriParts, type Uri } from "./uri.ts";
 export { sipUriEquals } from "./uri-equals.ts";
 export { formatVia, parseVia, type Via, type ViaParts } from "./via.ts";
