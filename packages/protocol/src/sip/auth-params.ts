@@ -8,6 +8,7 @@ import {
   skipBlanks,
   skipToken,
   type TextError,
+  trimBlanks,
 } from "../text/index.ts";
 
 /**
@@ -38,7 +39,7 @@ export function parseAuthParams(line: string): Result<AuthParams, TextError> {
   const schemeEnd = skipToken(line, start);
   if (schemeEnd === start) return err({ message: "expected an authentication scheme", offset: start });
   const scheme = line.slice(start, schemeEnd);
-  const rest = line.slice(schemeEnd).trim();
+  const rest = trimBlanks(line.slice(schemeEnd));
   if (/^[A-Za-z0-9\-._~+/]+=*$/.test(rest)) return ok({ scheme, params: new Map(), token68: rest });
   return parseAuthParamList(line, schemeEnd, scheme);
 }

@@ -30,7 +30,7 @@ export function parseContentDisposition(text: string): Result<ContentDisposition
 
 export function formatContentDisposition({ type, handling, params }: ContentDispositionParts): string {
   const handlingText = handling === undefined ? "" : `;handling=${handling}`;
-  return `${type}${handlingText}${params ? formatParams(params) : ""}`;
+  return `${type}${handlingText}${params ? formatParams(params, undefined, "token") : ""}`;
 }
 
 /** RFC 3261 §20.11: "If this parameter is missing, the value is "required"." */

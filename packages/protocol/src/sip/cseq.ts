@@ -1,4 +1,4 @@
-import { err, isToken, ok, parseDecimal, type Result, type TextError } from "../text/index.ts";
+import { err, isToken, ok, parseDecimal, type Result, type TextError, trimBlanks } from "../text/index.ts";
 
 /** RFC 3261 §20.16. `sequence` is below 2^31; methods compare with case. */
 export interface CSeq {
@@ -17,7 +17,7 @@ export interface RAck {
 const MAX_SEQUENCE = 2 ** 31 - 1;
 
 export function parseCSeq(text: string): Result<CSeq, TextError> {
-  const words = text.trim().split(/[ \t]+/);
+  const words = trimBlanks(text).split(/[ \t]+/);
   const sequence = parseDecimal(words[0]!, MAX_SEQUENCE);
   if (sequence === undefined) return err({ message: "CSeq number missing or above 2^31-1", offset: 0 });
   if (words.length !== 2 || !isToken(words[1]!)) return err({ message: "CSeq needs one method", offset: 0 });
@@ -29,7 +29,7 @@ export function formatCSeq({ sequence, method }: CSeq): string {
 }
 
 export function parseRAck(text: string): Result<RAck, TextError> {
-  const words = text.trim().split(/[ \t]+/);
+  const words = trimBlanks(text).split(/[ \t]+/);
   const responseNumber = parseDecimal(words[0]!, 2 ** 32 - 1);
   const sequence = parseDecimal(words[1] ?? "", MAX_SEQUENCE);
   if (responseNumber === undefined || sequence === undefined)
@@ -44,6 +44,6 @@ export function formatRAck({ responseNumber, sequence, method }: RAck): string {
 
 /** Max-Forwards, 0 to 255 (RFC 3261 §20.22). */
 export function parseMaxForwards(text: string): Result<number, TextError> {
-  const hops = parseDecimal(text.trim(), 255);
+  const hops = parseDecimal(trimBlanks(text), 255);
   return hops === undefined ? err({ message: "Max-Forwards is not 0 to 255", offset: 0 }) : ok(hops);
 }

@@ -1,4 +1,5 @@
 import { isToken, utf8Encode } from "../text/index.ts";
+import { headerKey } from "./header-names.ts";
 import type { SipMessage } from "./message.ts";
 import { percentEncode, unreservedAnd } from "./percent.ts";
 
@@ -33,7 +34,7 @@ export function formatSipMessage(message: SipMessage): Uint8Array {
     head = `SIP/2.0 ${status} ${cleanValue(message.reason)}\r\n`;
   }
   for (const [name, value] of message.headers.entries()) {
-    if (name === "Content-Length") continue;
+    if (headerKey(name) === "content-length") continue;
     if (!isToken(name)) throw new SipFormatError("a header name is no token");
     head += `${name}: ${cleanValue(value)}\r\n`;
   }

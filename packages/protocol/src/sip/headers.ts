@@ -1,29 +1,5 @@
-/** Compact forms of RFC 3261 §7.3.3 and §20, RFC 3515, RFC 3891, RFC 4028, RFC 6665. */
-const COMPACT: Readonly<Record<string, string>> = {
-  a: "Accept-Contact",
-  b: "Referred-By",
-  c: "Content-Type",
-  d: "Request-Disposition",
-  e: "Content-Encoding",
-  f: "From",
-  i: "Call-ID",
-  j: "Reject-Contact",
-  k: "Supported",
-  l: "Content-Length",
-  m: "Contact",
-  o: "Event",
-  r: "Refer-To",
-  s: "Subject",
-  t: "To",
-  u: "Allow-Events",
-  v: "Via",
-  x: "Session-Expires",
-};
-
-const canonicalKey = (name: string): string => {
-  const lower = name.toLowerCase();
-  return lower.length === 1 ? (COMPACT[lower]?.toLowerCase() ?? lower) : lower;
-};
+import { trimBlanks } from "../text/index.ts";
+import { headerKey, longHeaderName } from "./header-names.ts";
 
 /**
  * The header fields of one SIP message, in the order they came, unknown ones included.
@@ -41,13 +17,14 @@ export class SipHeaders {
 
   /** The value of the first line of that name. */
   get(name: string): string | undefined {
-    const key = canonicalKey(name);
-    return this.#lines.find((line) => line.key === key)?.value;
+    const key = headerKey(name);
+    for (const line of this.#lines) if (line.key === key) return line.value;
+    return undefined;
   }
 
   /** The values of every line of that name, one entry a line, commas left alone. */
   lines(name: string): string[] {
-    const key = canonicalKey(name);
+    const key = headerKey(name);
     return this.#lines.filter((line) => line.key === key).map((line) => line.value);
   }
 
@@ -56,36 +33,41 @@ export class SipHeaders {
     return this.lines(name).flatMap(splitList);
   }
 
+  /** The first single value of that name: the topmost Via, the first Route. */
+  first(name: string): string | undefined {
+    return this.list(name)[0];
+  }
+
   has(name: string): boolean {
     return this.get(name) !== undefined;
   }
 
   append(name: string, value: string): this {
-    this.#lines.push({ key: canonicalKey(name), name: longName(name), value });
+    this.#lines.push({ key: headerKey(name), name: longHeaderName(name), value });
     return this;
   }
 
   /** Puts a line before all others of its name (a new top Via, say); before everything where there is none. */
   prepend(name: string, value: string): this {
-    const key = canonicalKey(name);
+    const key = headerKey(name);
     const at = this.#lines.findIndex((line) => line.key === key);
-    this.#lines.splice(Math.max(at, 0), 0, { key, name: longName(name), value });
+    this.#lines.splice(Math.max(at, 0), 0, { key, name: longHeaderName(name), value });
     return this;
   }
 
   /** Replaces every line of that name; the first keeps its place. An empty list removes the name. */
   set(name: string, value: string | readonly string[]): this {
-    const key = canonicalKey(name);
+    const key = headerKey(name);
     const values = typeof value === "string" ? [value] : value;
     const first = this.#lines.findIndex((line) => line.key === key);
     this.delete(name);
     const at = first < 0 ? this.#lines.length : Math.min(first, this.#lines.length);
-    this.#lines.splice(at, 0, ...values.map((each) => ({ key, name: longName(name), value: each })));
+    this.#lines.splice(at, 0, ...values.map((each) => ({ key, name: longHeaderName(name), value: each })));
     return this;
   }
 
   delete(name: string): this {
-    const key = canonicalKey(name);
+    const key = headerKey(name);
     for (let i = this.#lines.length - 1; i >= 0; i--)
       if (this.#lines[i]!.key === key) this.#lines.splice(i, 1);
     return this;
@@ -101,27 +83,36 @@ export class SipHeaders {
   }
 }
 
-const longName = (name: string): string => (name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name);
-
-/** Splits at top-level commas: those in quoted strings and between angle brackets belong to the value. */
+/**
+ * Splits at top-level commas: those in quoted strings and between angle brackets belong to the value. Empty elements
+ * are passed over.
+ */
 export function splitList(line: string): string[] {
+  if (!line.includes(",")) {
+    const only = trimBlanks(line);
+    return only === "" ? [] : [only];
+  }
   const values: string[] = [];
+  const take = (from: number, to: number) => {
+    const value = trimBlanks(line.slice(from, to));
+    if (value !== "") values.push(value);
+  };
   let start = 0;
   let quoted = false;
-  let depth = 0;
+  let bracketed = false;
   for (let i = 0; i < line.length; i++) {
-    const c = line[i];
+    const code = line.charCodeAt(i);
     if (quoted) {
-      if (c === "\\") i++;
-      else if (c === '"') quoted = false;
-    } else if (c === '"') quoted = true;
-    else if (c === "<") depth++;
-    else if (c === ">") depth = Math.max(0, depth - 1);
-    else if (c === "," && depth === 0) {
-      values.push(line.slice(start, i).trim());
+      if (code === 0x5c) i++;
+      else if (code === 0x22) quoted = false;
+    } else if (code === 0x22) quoted = true;
+    else if (code === 0x3c) bracketed = true;
+    else if (code === 0x3e) bracketed = false;
+    else if (code === 0x2c && !bracketed) {
+      take(start, i);
       start = i + 1;
     }
   }
-  values.push(line.slice(start).trim());
-  return values.filter((value) => value !== "");
+  take(start, line.length);
+  return values;
 }

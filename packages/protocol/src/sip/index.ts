@@ -6,6 +6,14 @@ export {
   parseAuthParams,
 } from "./auth-params.ts";
 export {
+  type FlatBody,
+  findParts,
+  flattenBody,
+  type LeafPart,
+  partDisposition,
+  partMediaType,
+} from "./body.ts";
+export {
   type ContentDisposition,
   type ContentDispositionParts,
   formatContentDisposition,
@@ -37,6 +45,7 @@ export { DigestClient, type DigestCredentials } from "./digest-client.ts";
 export { DigestServer, type DigestServerOptions, type DigestVerdict } from "./digest-server.ts";
 export { featureTag } from "./feature-tag.ts";
 export { formatSipMessage, SipFormatError } from "./format-message.ts";
+export { type FramerOutput, SipStreamFramer } from "./framer.ts";
 export { SipHeaders, splitList } from "./headers.ts";
 export { formatHostPort, type HostPort, isIpv6, parseHostPort } from "./host.ts";
 export { DEFAULT_SIP_LIMITS, type SipLimits } from "./limits.ts";
@@ -50,6 +59,17 @@ export {
 } from "./media-type.ts";
 export { NO_BODY, type SipMessage, type SipRequest, type SipResponse } from "./message.ts";
 export {
+  type BodyPart,
+  chooseBoundary,
+  DEFAULT_MULTIPART_LIMITS,
+  formatMultipart,
+  type MultipartBody,
+  type MultipartError,
+  type MultipartLimits,
+  type MultipartOptions,
+  parseMultipart,
+} from "./multipart.ts";
+export {
   formatNameAddr,
   type NameAddr,
   type NameAddrParts,
@@ -58,6 +78,7 @@ export {
 } from "./name-addr.ts";
 export { formatParams, type Params, parseParams, type ReadonlyParams } from "./params.ts";
 export type { SipParseError, SipParseErrorCode } from "./parse-error.ts";
+export { parseSipMessage, type SipParseOptions } from "./parse-message.ts";
 export { formatReason, parseReason, type Reason, type ReasonParts } from "./reason.ts";
 export { formatRetryAfter, parseRetryAfter, type RetryAfter, type RetryAfterParts } from "./retry-after.ts";
 export {

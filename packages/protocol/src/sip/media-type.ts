@@ -31,7 +31,7 @@ export function parseMediaType(text: string): Result<MediaType, TextError> {
 }
 
 export function formatMediaType({ type, subtype, params }: MediaTypeParts): string {
-  return `${type}/${subtype}${params ? formatParams(params) : ""}`;
+  return `${type}/${subtype}${params ? formatParams(params, undefined, "token") : ""}`;
 }
 
 /** `type/subtype` in lower case, without parameters: what to compare with `"application/sdp"`. */

@@ -1,6 +1,6 @@
 import {
   err,
-  isBlank,
+  isToken,
   isTokenCode,
   ok,
   quote,
@@ -64,13 +64,22 @@ function isValueCode(code: number): boolean {
 /**
  * Writes `;name=value;…`, empty for no parameters. Values are quoted when they are neither token nor host, and
  * always for names in `quoted` or with a leading plus: a feature tag's value is a quoted-string (RFC 3840 §9).
+ *
+ * @param form - `"token"` where the grammar has no host (MIME parameters): then `a:b` is quoted as well
  */
-export function formatParams(params: ReadonlyParams, quoted?: ReadonlySet<string>): string {
+export function formatParams(
+  params: ReadonlyParams,
+  quoted?: ReadonlySet<string>,
+  form: "gen-value" | "token" = "gen-value",
+): string {
   let text = "";
   for (const [name, value] of params) {
     text += `;${name}`;
     if (value === null) continue;
-    const mustQuote = name.startsWith("+") || quoted?.has(name) === true || !isPlainValue(value);
+    const mustQuote =
+      name.startsWith("+") ||
+      quoted?.has(name) === true ||
+      !(form === "token" ? isToken(value) : isPlainValue(value));
     text += mustQuote ? `=${quote(value)}` : `=${value}`;
   }
   return text;
@@ -83,11 +92,5 @@ function isPlainValue(value: string): boolean {
     const code = value.charCodeAt(i);
     if (!isTokenCode(code) && code !== 0x5b && code !== 0x5d && code !== 0x3a) return false;
   }
-  return true;
-}
-
-/** Does `text` hold nothing but blanks from `at` on? */
-export function onlyBlanksFrom(text: string, at: number): boolean {
-  for (let i = at; i < text.length; i++) if (!isBlank(text.charCodeAt(i))) return false;
   return true;
 }

@@ -1,4 +1,4 @@
-import { err, ok, parseDecimal, type Result, type TextError } from "../text/index.ts";
+import { err, ok, parseDecimal, type Result, type TextError, trimBlanks } from "../text/index.ts";
 import { formatParams, type Params, parseParams, type ReadonlyParams } from "./params.ts";
 
 /** Session-Expires (RFC 4028 §4). */
@@ -35,7 +35,7 @@ export function parseSessionExpires(text: string): Result<SessionExpires, TextEr
 export function parseMinSe(text: string): Result<MinSe, TextError> {
   const semicolon = text.indexOf(";");
   const end = semicolon < 0 ? text.length : semicolon;
-  const seconds = parseDecimal(text.slice(0, end).trim(), 2 ** 32 - 1);
+  const seconds = parseDecimal(trimBlanks(text.slice(0, end)), 2 ** 32 - 1);
   if (seconds === undefined) return err({ message: "expected seconds", offset: 0 });
   const params = parseParams(text, end);
   return params.ok ? ok({ seconds, params: params.value }) : params;

@@ -12,6 +12,7 @@ export {
   skipBlanks,
   skipToken,
   type TextError,
+  trimBlanks,
 } from "./scan.ts";
 export { utf8Decode, utf8DecodeStrict, utf8Encode } from "./utf8.ts";
 export {

@@ -36,6 +36,14 @@ export function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
+/** Without blanks and tabs at both ends. (`String.trim` takes more: a byte order mark, a no-break space.) */
+export function trimBlanks(text: string): string {
+  const start = skipBlanks(text, 0);
+  let end = text.length;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return start === 0 && end === text.length ? text : text.slice(start, end);
+}
+
 /**
  * Reads the quoted-string whose opening quote stands at `at`.
  *
