@@ -174,6 +174,8 @@ export interface TwimlDocument {
 }
 
 export interface TwimlOptions {
+  /** The charset parameter of the Content-Type: beats the XML declaration. */
+  readonly charset?: string | undefined;
   /** Which tracks a `Siprec` without `track` forks. Default: both. */
   readonly defaultSiprecTrack?: SiprecTrack;
   readonly limits?: Partial<TwimlLimits>;

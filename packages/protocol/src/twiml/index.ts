@@ -30,3 +30,4 @@ export {
   type UnknownVerb,
   type Verb,
 } from "./document.ts";
+export { parseTwiml } from "./parse.ts";
