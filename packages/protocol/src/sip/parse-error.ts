@@ -28,8 +28,8 @@ export interface SipParseError {
   /** What to answer; absent for responses and ACK, which get no answer, and for what cannot be told to be a request. */
   readonly status?: 400 | 414 | 505 | 513;
   /**
-   * The request as far as it was understood, without body. There only when an answer can be built from it: the topmost
-   * Via reads, and From, To, Call-ID and CSeq are there to be copied.
+   * The request as far as it was understood, without body. There only when an answer can be built from it: protocol
+   * and sent-by of the topmost Via read (its parameters need not), and From, To, Call-ID and CSeq are there to be copied.
    */
   readonly request?: SipRequest;
 }

@@ -124,6 +124,7 @@ function checkHeaders(startLine: StartLine, headers: SipHeaders, offset: number)
   for (let i = 0; i < vias.length; i++) {
     const via = parseVia(vias[i]!);
     if (!via.ok) return bad("SIP_HEADER_VALUE", `Via: ${via.error.message}`);
+    if (via.value.protocol !== undefined) return bad("SIP_HEADER_VALUE", "Via: not SIP/2.0");
     // RFC 4475 §3.2.1: the cookie alone identifies nothing.
     if (i === 0 && via.value.params.get("branch") === "z9hG4bK")
       return bad("SIP_HEADER_VALUE", "Via: empty branch");
@@ -197,7 +198,8 @@ function refuse(problem: Problem, startLine: StartLine, { headers }: Head): SipP
 }
 
 function canBeAnswered({ method, headers }: SipRequest): boolean {
-  const topVia = headers.first("Via");
+  // Its parameters may be the very trouble (RFC 4475 §3.1.2.1); the answer then goes where the request came from.
+  const topVia = headers.first("Via")?.split(";", 1)[0];
   if (!isToken(method) || topVia === undefined || !parseVia(topVia).ok) return false;
   return ["From", "To", "Call-ID", "CSeq"].every((name) => headers.get(name));
 }

@@ -1,9 +1,11 @@
-import { err, isToken, ok, type Result, type TextError } from "../text/index.ts";
+import { err, ok, type Result, type TextError, trimBlanks } from "../text/index.ts";
 import { formatHostPort, parseHostPort } from "./host.ts";
 import { formatParams, type Params, parseParams, type ReadonlyParams } from "./params.ts";
 
 /** One Via value (RFC 3261 §20.42); `host` and `port` are its sent-by. */
 export interface Via {
+  /** Absent for SIP/2.0, which is what a valid Via says; kept so that a 505 can still find its way back. */
+  readonly protocol?: string;
   /** As it came, mostly upper-case: UDP, TCP, TLS, WS, WSS, SCTP or a token unknown here. */
   readonly transport: string;
   /** IPv6 without brackets. */
@@ -18,34 +20,46 @@ export interface ViaParts extends Omit<Via, "params"> {
   readonly params?: ReadonlyParams;
 }
 
+const SENT_PROTOCOL =
+  /^[ \t]*([\w\-.!%*+`'~]+)[ \t]*\/[ \t]*([\w\-.!%*+`'~]+)[ \t]*\/[ \t]*([\w\-.!%*+`'~]+)[ \t]+/;
+
 /**
- * Reads one value (split a line with `SipHeaders.list` first). The protocol must be SIP/2.0. Blanks may stand round
- * its slashes, and round the colon of the port.
+ * Reads one value (split a line with `SipHeaders.list` first). Blanks may stand round the slashes of the protocol, and
+ * round the colon of the port.
  *
  * A `received` address may come in brackets, which the grammar does not have; they are taken off (RFC 5118 §4.5).
  */
 export function parseVia(text: string): Result<Via, TextError> {
-  const head = /^\s*SIP\s*\/\s*2\.0\s*\/\s*([^\s/;,]+)\s+/i.exec(text);
-  if (head === null || !isToken(head[1]!)) return err({ message: "expected SIP/2.0/transport", offset: 0 });
+  const head = SENT_PROTOCOL.exec(text);
+  if (head === null) return err({ message: "expected SIP/2.0/transport", offset: 0 });
+  const protocol = `${head[1]}/${head[2]}`.toUpperCase();
+  const transport = head[3]!;
   const hostStart = head[0].length;
   const semicolon = text.indexOf(";", hostStart);
   const end = semicolon < 0 ? text.length : semicolon;
-  const sentBy = parseHostPort(
-    text
-      .slice(hostStart, end)
-      .trimEnd()
-      .replace(/\s*:\s*/g, ":"),
-  );
+  const sentBy = parseHostPort(withoutBlanks(text.slice(hostStart, end)));
   if (!sentBy.ok) return err({ message: sentBy.error.message, offset: hostStart + sentBy.error.offset });
   const params = parseParams(text, end);
   if (!params.ok) return params;
   const received = params.value.get("received");
   if (received?.startsWith("[") && received.endsWith("]"))
     params.value.set("received", received.slice(1, -1));
-  return ok({ transport: head[1]!, ...sentBy.value, params: params.value });
+  return ok({
+    ...(protocol === "SIP/2.0" ? {} : { protocol }),
+    transport,
+    ...sentBy.value,
+    params: params.value,
+  });
+}
+
+/** `host : port` as `host:port`; blanks anywhere else stay, and are then refused. */
+function withoutBlanks(sentBy: string): string {
+  const colon = sentBy.lastIndexOf(":");
+  if (colon < 0) return trimBlanks(sentBy);
+  return `${trimBlanks(sentBy.slice(0, colon))}:${trimBlanks(sentBy.slice(colon + 1))}`;
 }
 
 /** Writes `SIP/2.0/TCP host:port;params`. */
 export function formatVia(via: ViaParts): string {
-  return `SIP/2.0/${via.transport} ${formatHostPort(via)}${via.params ? formatParams(via.params) : ""}`;
+  return `${via.protocol ?? "SIP/2.0"}/${via.transport} ${formatHostPort(via)}${via.params ? formatParams(via.params) : ""}`;
 }
