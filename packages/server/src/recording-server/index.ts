@@ -1,3 +1,4 @@
+export type { RecordingServer, RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 export type {
   MediaFile,
   MetadataVersion,
@@ -6,3 +7,4 @@ export type {
   RecordingStore,
   TrackRecord,
 } from "./ports.ts";
+export { createRecordingServer } from "./recording-server.ts";

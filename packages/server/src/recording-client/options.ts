@@ -1,0 +1,45 @@
+import type { Random } from "@callfork/protocol/text";
+import type { Calls, Forks, SiprecTrack } from "../calls/index.ts";
+import type { MediaPlane } from "../media/index.ts";
+import type { Clock } from "../net/index.ts";
+import type { Alerts, Log } from "../observe/index.ts";
+import type { UserAgent } from "../signalling/index.ts";
+import type { ConnectorDirectory, SiprecStore } from "./ports.ts";
+
+export interface RecordingClientOptions {
+  readonly calls: Pick<Calls, "tap" | "find">;
+  readonly userAgent: Pick<UserAgent, "invite">;
+  readonly media: MediaPlane;
+  readonly connectors: ConnectorDirectory;
+  readonly store: SiprecStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly alerts: Alerts;
+  /** Host of our own URIs, in From: a name or an address, no port. */
+  readonly sipHost: string;
+  /** What a `<Siprec>` without `track` forks. */
+  readonly defaultTrack: SiprecTrack;
+  /** Namespace of `<ExtensionParameters>` in the metadata. */
+  readonly extensionNamespace: string;
+  readonly limits?: Partial<RecordingClientLimits>;
+  /** For metrics: a recorder answered; a fork is over. */
+  readonly onStarted?: () => void;
+  readonly onEnded?: (result: "completed" | "failed" | "lost", wasStarted: boolean) => void;
+}
+
+export interface RecordingClientLimits {
+  /** Forked streams a call may have at once; both_tracks takes two. Default 4, as Twilio. */
+  readonly streamsPerCall: number;
+  /** How long one recorder may take to answer. Default 10,000. */
+  readonly answerTimeoutMs: number;
+}
+
+/** The room as the composition root sees it. */
+export interface RecordingClient extends Forks {
+  /** Sets forks to stopped that a dead process left live, with the callbacks that are owed. Call it once, at start. */
+  start(): Promise<void>;
+  /** Ends every live fork with BYE; resolves when answered or given up. */
+  stop(): Promise<void>;
+  readonly liveCount: number;
+}

@@ -1,0 +1,51 @@
+import type { Random } from "@callfork/protocol/text";
+import type { MediaPlane } from "../media/index.ts";
+import type { Clock } from "../net/index.ts";
+import type { Alerts, Log } from "../observe/index.ts";
+import type { IncomingInvite } from "../signalling/index.ts";
+import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+
+export interface RecordingServerOptions {
+  readonly media: MediaPlane;
+  readonly store: RecordingStore;
+  /** Folder that holds one folder a recording; made when missing. */
+  readonly folder: string;
+  /** Whose recordings these are. */
+  readonly accountSid: string;
+  /** Addresses or CIDR ranges that may record to us. */
+  readonly allowedAddresses: readonly string[];
+  /** true: RFC 7866 to the letter; false: what deployed clients send is accepted, with a warning on the recording. */
+  readonly strict: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly alerts: Alerts;
+  readonly limits?: Partial<RecordingServerLimits>;
+  /** For metrics. */
+  readonly onStarted?: () => void;
+  readonly onEnded?: (recording: RecordingRecord) => void;
+  readonly onRefused?: (reason: string) => void;
+}
+
+export interface RecordingServerLimits {
+  /** Recordings at once; above it 503 with Retry-After. Default 2,000. */
+  readonly liveRecordings: number;
+  /** Audio m-lines of one recording that are taken. Default 16. */
+  readonly tracksPerRecording: number;
+  /** Octets of one metadata document. Default 65,536. */
+  readonly metadataBytes: number;
+}
+
+/** The room as the composition root sees it. */
+export interface RecordingServer {
+  /** Whether an INVITE outside a dialog is for the recorder: `siprec` in Require, a `+sip.src` Contact, or metadata in its body. */
+  isRecordingInvite(invite: IncomingInvite): boolean;
+  /** Takes an INVITE, or refuses it. Never throws. */
+  accept(invite: IncomingInvite): void;
+  readonly library: RecordingLibrary;
+  /** Starts the writer; repairs tracks and closes recordings that a dead process left open. Call it once, before `accept`. */
+  start(): Promise<void>;
+  /** Ends live recordings with BYE, writes what is buffered, closes every file. */
+  stop(): Promise<void>;
+  readonly liveCount: number;
+}

@@ -1,0 +1,300 @@
+import { randomBytes } from "node:crypto";
+import { EventEmitter, once } from "node:events";
+import { decodePcma, decodePcmu, encodePcma, encodePcmu } from "@callfork/protocol/audio";
+import {
+  createResolver,
+  createSipTransports,
+  createSystemClock,
+  type SipTransports,
+} from "@callfork/server/net";
+import type { Log } from "@callfork/server/observe";
+import {
+  createUserAgent,
+  type IncomingInvite,
+  type ReceivedPart,
+  type SipBody,
+  type SipDialog,
+  type UserAgent,
+} from "@callfork/server/signalling";
+import { RtpEndpoint } from "./rtp-endpoint.ts";
+import { PAYLOAD_TYPES, type PhoneCodec, phoneDescription, remoteAudio } from "./session-description.ts";
+
+export interface TestPhoneOptions {
+  /** User part of the phone's URI. */
+  readonly user: string;
+  readonly displayName?: string;
+  /** What it says, over and over: 16 bit PCM at 8 kHz. */
+  readonly voice: Int16Array;
+  /** Default PCMU. */
+  readonly codec?: PhoneCodec;
+  /** Local address for SIP and RTP. Default 127.0.0.1. */
+  readonly address?: string;
+  /** Default 0: any free port, the same for UDP and TCP. */
+  readonly sipPort?: number;
+  /** What it does when called: answer (after ringing `ringMs`), or refuse with a status. Default: answer at once. */
+  readonly whenCalled?: { readonly ringMs?: number } | { readonly refuse: number };
+  readonly log?: Log;
+}
+
+/** One call of a test phone. */
+export interface PhoneCall {
+  readonly callId: string;
+  /** The other side, as From or To named it. */
+  readonly remoteUri: string;
+  /** What came so far, decoded: 8 kHz PCM in sequence order, silence for packets that never came. */
+  heard(): { readonly samples: Int16Array; readonly packets: number; readonly lost: number };
+  readonly packetsSent: number;
+  /** Stops or goes on speaking; a new call speaks at once. */
+  mute(): void;
+  speak(): void;
+  hangUp(): Promise<void>;
+  /** Resolves when the dialog is over. */
+  readonly ended: Promise<"local" | "remote">;
+}
+
+export class CallRefusedError extends Error {
+  override readonly name = "CallRefusedError";
+  /** SIP status of the refusal; 408 and 503 also stand for time-out and transport failure. */
+  readonly status: number;
+
+  constructor(status: number, reason: string) {
+    super(`call refused: ${status} ${reason}`);
+    this.status = status;
+  }
+}
+
+const SILENT_LOG: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => SILENT_LOG };
+
+/** A telephone for tests and demonstrations: real SIP, real RTP, a real voice. */
+export class TestPhone {
+  readonly #options: TestPhoneOptions;
+  readonly #transports: SipTransports;
+  readonly #userAgent: UserAgent;
+  readonly #address: string;
+  readonly #port: number;
+  readonly #audio: Uint8Array;
+  readonly #arrivals = new EventEmitter();
+  readonly #calls = new Set<LivePhoneCall>();
+
+  private constructor(options: TestPhoneOptions, transports: SipTransports, address: string, port: number) {
+    const log = options.log ?? SILENT_LOG;
+    this.#options = options;
+    this.#transports = transports;
+    this.#address = address;
+    this.#port = port;
+    this.#audio = encode(options.voice, this.#codec);
+    this.#userAgent = createUserAgent({
+      transports,
+      resolver: createResolver(),
+      clock: createSystemClock(),
+      random: { bytes: (length) => randomBytes(length) },
+      log,
+      userAgentName: "callfork-test-phone",
+    });
+    this.#userAgent.attach({
+      onInvite: (invite) => {
+        this.#ring(invite).catch((error: unknown) =>
+          log.error({ err: error, callId: invite.callId }, "test phone"),
+        );
+      },
+    });
+  }
+
+  static async open(options: TestPhoneOptions): Promise<TestPhone> {
+    const address = options.address ?? "127.0.0.1";
+    const port = options.sipPort ?? 0;
+    const transports = await createSipTransports({
+      listen: [
+        { transport: "udp", address, port },
+        { transport: "tcp", address, port },
+      ],
+      log: options.log ?? SILENT_LOG,
+      clock: createSystemClock(),
+    });
+    return new TestPhone(options, transports, address, transports.sentBy("udp", address).port);
+  }
+
+  get #codec(): PhoneCodec {
+    return this.#options.codec ?? "PCMU";
+  }
+
+  /** The SIP URI that calls this phone. */
+  get uri(): string {
+    const host = this.#address.includes(":") ? `[${this.#address}]` : this.#address;
+    return `sip:${this.#options.user}@${host}:${this.#port}`;
+  }
+
+  /** Calls a SIP URI; resolves when answered, speaking from then on. Rejects with `CallRefusedError`. */
+  async call(to: string, options: { readonly timeoutMs?: number } = {}): Promise<PhoneCall> {
+    const endpoint = await this.#openEndpoint();
+    const name = this.#options.displayName === undefined ? "" : `"${this.#options.displayName}" `;
+    return await new Promise<PhoneCall>((resolve, reject) => {
+      this.#userAgent.invite(
+        {
+          requestUri: to,
+          from: `${name}<${this.uri}>`,
+          to: `<${to}>`,
+          contactUser: this.#options.user,
+          body: this.#describe(endpoint, 1),
+          ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+        },
+        {
+          onAnswered: (dialog, _response, body) => {
+            resolve(this.#converse(dialog, endpoint, body));
+            return undefined;
+          },
+          onFailed: (failure) => {
+            endpoint.close();
+            reject(new CallRefusedError(failure.status, failure.reason));
+          },
+        },
+      );
+    });
+  }
+
+  /** The next call that comes in and is answered. */
+  async nextCall(): Promise<PhoneCall> {
+    const [call] = (await once(this.#arrivals, "call")) as [PhoneCall];
+    return call;
+  }
+
+  async close(): Promise<void> {
+    await this.#userAgent.stop(1_000);
+    for (const call of this.#calls) call.release();
+    await this.#transports.close();
+  }
+
+  async #ring(invite: IncomingInvite): Promise<void> {
+    const plan = this.#options.whenCalled ?? {};
+    if ("refuse" in plan) {
+      invite.reject(plan.refuse);
+      return;
+    }
+    let canceled = false;
+    invite.attach({ onCanceled: () => (canceled = true) });
+    const endpoint = await this.#openEndpoint();
+    invite.provisional(180);
+    if (plan.ringMs !== undefined) await new Promise((resolve) => setTimeout(resolve, plan.ringMs));
+    if (canceled) {
+      endpoint.close();
+      return;
+    }
+    const dialog = invite.answer({ body: this.#describe(endpoint, 1) });
+    this.#arrivals.emit("call", this.#converse(dialog, endpoint, invite.body));
+  }
+
+  #converse(dialog: SipDialog, endpoint: RtpEndpoint, body: readonly ReceivedPart[]): LivePhoneCall {
+    const call = new LivePhoneCall(dialog, endpoint, this.#codec, () => this.#calls.delete(call));
+    this.#calls.add(call);
+    let version = 1;
+    const follow = (parts: readonly ReceivedPart[]): boolean => {
+      const description = parts.find((part) => part.mediaType === "application/sdp");
+      const remote = description && remoteAudio(description.bytes, this.#codec);
+      if (remote !== undefined) endpoint.setRemote(remote.address, remote.port);
+      return remote !== undefined;
+    };
+    dialog.attach({
+      onReinvite: (_request, parts) =>
+        follow(parts) ? { status: 200, body: this.#describe(endpoint, ++version) } : { status: 488 },
+      onEnded: (why) => call.end(why.by),
+    });
+    if (follow(body)) endpoint.speak();
+    return call;
+  }
+
+  async #openEndpoint(): Promise<RtpEndpoint> {
+    return await RtpEndpoint.open({
+      address: this.#address,
+      payloadType: PAYLOAD_TYPES[this.#codec],
+      audio: this.#audio,
+    });
+  }
+
+  #describe(endpoint: RtpEndpoint, version: number): SipBody {
+    const bytes = phoneDescription({
+      address: this.#address,
+      port: endpoint.port,
+      codec: this.#codec,
+      version,
+    });
+    return { contentType: "application/sdp", bytes };
+  }
+}
+
+class LivePhoneCall implements PhoneCall {
+  readonly ended: Promise<"local" | "remote">;
+  readonly #dialog: SipDialog;
+  readonly #endpoint: RtpEndpoint;
+  readonly #codec: PhoneCodec;
+  readonly #onReleased: () => void;
+  #resolveEnded: (by: "local" | "remote") => void = () => {};
+  #released = false;
+
+  constructor(dialog: SipDialog, endpoint: RtpEndpoint, codec: PhoneCodec, onReleased: () => void) {
+    this.#dialog = dialog;
+    this.#endpoint = endpoint;
+    this.#codec = codec;
+    this.#onReleased = onReleased;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+  }
+
+  get callId(): string {
+    return this.#dialog.callId;
+  }
+
+  get remoteUri(): string {
+    return this.#dialog.remoteUri;
+  }
+
+  get packetsSent(): number {
+    return this.#endpoint.packetsSent;
+  }
+
+  heard(): { samples: Int16Array; packets: number; lost: number } {
+    const { payload, packets, lost } = this.#endpoint.heard();
+    return { samples: decode(payload, this.#codec), packets, lost };
+  }
+
+  mute(): void {
+    this.#endpoint.mute();
+  }
+
+  speak(): void {
+    this.#endpoint.speak();
+  }
+
+  async hangUp(): Promise<void> {
+    this.#endpoint.mute();
+    await this.#dialog.bye();
+    this.release();
+  }
+
+  end(by: "local" | "remote"): void {
+    this.#resolveEnded(by);
+    this.release();
+  }
+
+  /** Frees the ports; what was heard stays. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#endpoint.close();
+    this.#onReleased();
+  }
+}
+
+function encode(samples: Int16Array, codec: PhoneCodec): Uint8Array {
+  const payload = new Uint8Array(samples.length);
+  if (codec === "PCMU") encodePcmu(samples, payload);
+  else encodePcma(samples, payload);
+  return payload;
+}
+
+function decode(payload: Uint8Array, codec: PhoneCodec): Int16Array {
+  const samples = new Int16Array(payload.length);
+  if (codec === "PCMU") decodePcmu(payload, samples);
+  else decodePcma(payload, samples);
+  return samples;
+}
