@@ -38,8 +38,8 @@ export interface RecordingClientLimits {
 /** The room as the composition root sees it. */
 export interface RecordingClient extends Forks {
   /** Sets forks to stopped that a dead process left live, with the callbacks that are owed. Call it once, at start. */
-  start(): Promise<void>;
+  recover(): Promise<void>;
   /** Ends every live fork with BYE; resolves when answered or given up. */
-  stop(): Promise<void>;
+  stopAll(): Promise<void>;
   readonly liveCount: number;
 }
