@@ -1,2 +1,4 @@
-export { type ConfigProblem, type ConfigSources, loadConfig, publicUrlOf } from "./load.ts";
+export { configurationTable } from "./docs.ts";
+export { type ConfigProblem, type ConfigSources, loadConfig } from "./load.ts";
+export { NAMED_SETTINGS, publicUrlOf } from "./settings.ts";
 export type { Config, SipListenAddress, SipTransportName } from "./types.ts";

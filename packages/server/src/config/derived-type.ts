@@ -1,0 +1,23 @@
+import type { Result } from "@callfork/protocol/text";
+import type { SETTINGS } from "./settings.ts";
+import type { Config } from "./types.ts";
+
+/** What `SETTINGS` says a configuration is; `Config` says the same with words beside each field. */
+type Values<Group> = {
+  readonly [Name in keyof Group]: Group[Name] extends { read: (written: never) => Result<infer T, string> }
+    ? T
+    : Values<Group[Name]>;
+};
+
+type Optional = "rtpAddress" | "accountSid" | "authToken" | "secretKey";
+
+type FromSettings = {
+  readonly [Name in keyof Values<typeof SETTINGS>]: Name extends Optional
+    ? Values<typeof SETTINGS>[Name] | undefined
+    : Values<typeof SETTINGS>[Name];
+};
+
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+
+/** Does not compile when the table of settings and `Config` differ. */
+export const SETTINGS_MAKE_A_CONFIG: Same<FromSettings, Config> = true;

@@ -1,0 +1,256 @@
+import { availableParallelism } from "node:os";
+import { ok } from "@callfork/protocol/text";
+import Type, { type Static, type TSchema } from "typebox";
+import {
+  isLoopback,
+  type Read,
+  readAccountSid,
+  readAddress,
+  readAddressRange,
+  readAuthToken,
+  readListen,
+  readNamespace,
+  readPortRange,
+  readPublicUrl,
+  readSecretKey,
+  readSipListen,
+  readSipUser,
+} from "./syntax.ts";
+import type { Config } from "./types.ts";
+
+/**
+ * One setting: the JSON schema of what is written (in callfork.yaml; flags and variables are text that is turned into
+ * it), its default in the same form, and how that becomes the value that the rooms get.
+ */
+export interface Setting<S extends TSchema = TSchema, T = unknown> {
+  readonly schema: S;
+  /** Undefined: stays unset, or `derive` finds it. */
+  readonly standard: Static<S> | undefined;
+  /** How docs name a default that is not a constant. */
+  readonly standardText?: string;
+  readonly meaning: string;
+  readonly example?: string;
+  readonly read: (written: Static<S>) => Read<T>;
+  /** Secrets have no flag (others see command lines) and are never repeated in a problem. */
+  readonly secret?: boolean;
+}
+
+const setting = <S extends TSchema, T>(one: Setting<S, T>): Setting<S, T> => one;
+
+const text = Type.String({ minLength: 1, maxLength: 4096 });
+const texts = Type.Array(text, { maxItems: 256 });
+const same = <T>(written: T): Read<T> => ok(written);
+
+const each =
+  <T>(read: (one: string) => Read<T>, emptyProblem?: string) =>
+  (written: readonly string[]): Read<readonly T[]> => {
+    if (written.length === 0 && emptyProblem !== undefined) return { ok: false, error: emptyProblem };
+    const values: T[] = [];
+    for (const one of written) {
+      const value = read(one);
+      if (!value.ok) return value;
+      values.push(value.value);
+    }
+    return ok(values);
+  };
+
+const choice = <const Names extends string[]>(...names: Names) => Type.Enum<Names>(names);
+
+const ROLES: ["calls", "recorder", "api"] = ["calls", "recorder", "api"];
+
+/** Every setting there is; a group is one level of nesting in callfork.yaml. */
+export const SETTINGS = {
+  dataDir: setting({
+    schema: text,
+    standard: "./data",
+    meaning: "Database, recordings and generated secrets (mode 0600).",
+    read: same,
+  }),
+  httpListen: setting({
+    schema: text,
+    standard: "127.0.0.1:8080",
+    meaning: "REST and metrics. Port 0 takes any free one.",
+    read: readListen,
+  }),
+  publicUrl: setting({
+    schema: text,
+    standard: undefined,
+    standardText: "from `httpListen`",
+    meaning: "How links and webhooks name this server.",
+    example: "https://callfork.example.com",
+    read: readPublicUrl,
+  }),
+  sipListen: setting({
+    schema: texts,
+    standard: ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"],
+    meaning: "SIP. Calls are accepted from loopback only until a trunk says otherwise.",
+    example: "udp:0.0.0.0:5060,tcp:[::1]:5060",
+    read: each(readSipListen, "must name at least one listener"),
+  }),
+  rtpAddress: setting({
+    schema: text,
+    standard: undefined,
+    standardText: "chosen by the route to each peer",
+    meaning: "Media address written into SDP.",
+    example: "198.51.100.7",
+    read: readAddress,
+  }),
+  rtpPorts: setting({
+    schema: text,
+    standard: "10000-19999",
+    meaning: "Port range of RTP and RTCP.",
+    read: readPortRange,
+  }),
+  accountSid: setting({
+    schema: text,
+    standard: undefined,
+    standardText: "made at first start",
+    meaning: "The first account.",
+    read: readAccountSid,
+  }),
+  authToken: setting({
+    schema: text,
+    standard: undefined,
+    standardText: "made at first start",
+    meaning: "Its Auth Token: Basic authentication, and the key that signs webhooks.",
+    read: readAuthToken,
+    secret: true,
+  }),
+  secretKey: setting({
+    schema: text,
+    standard: undefined,
+    standardText: "made at first start, in the data dir",
+    meaning: "Master key for secrets at rest: 32 octets in base64 or hexadecimal.",
+    read: readSecretKey,
+    secret: true,
+  }),
+  roles: setting({
+    schema: Type.Array(choice(...ROLES), { maxItems: 3 }),
+    standard: [...ROLES],
+    meaning: "What this node does: `calls`, `recorder`, `api`.",
+    read: (written): Read<readonly (typeof ROLES)[number][]> =>
+      written.length === 0
+        ? { ok: false, error: "must name at least one of calls, recorder, api" }
+        : ok([...new Set(written)]),
+  }),
+  mediaWorkers: setting({
+    schema: Type.Integer({ minimum: 1, maximum: 64 }),
+    standard: undefined,
+    standardText: "one per core, less one",
+    meaning: "Threads that carry RTP.",
+    read: same,
+  }),
+  logLevel: setting({
+    schema: choice("debug", "info", "warn", "error", "silent"),
+    standard: "info",
+    meaning: "The least level that is written.",
+    read: same,
+  }),
+  webhooks: {
+    allowedAddresses: setting({
+      schema: texts,
+      standard: undefined,
+      standardText: "`127.0.0.0/8,::1` while `httpListen` is loopback, else none",
+      meaning: "Addresses and ranges that webhooks may reach although they are not public.",
+      example: "10.0.0.0/8",
+      read: each(readAddressRange),
+    }),
+    timeoutMs: setting({
+      schema: Type.Integer({ minimum: 100, maximum: 15_000 }),
+      standard: 15_000,
+      meaning: "Longest time one webhook may take in all, in milliseconds.",
+      read: same,
+    }),
+  },
+  recorder: {
+    allowedAddresses: setting({
+      schema: texts,
+      standard: ["127.0.0.0/8", "::1"],
+      meaning: "Who may record to us.",
+      example: "192.0.2.0/24",
+      read: each(readAddressRange),
+    }),
+    user: setting({
+      schema: text,
+      standard: "recorder",
+      meaning: "User part that names the recorder on a shared listener: `sip:recorder@host`.",
+      read: readSipUser,
+    }),
+    strict: setting({
+      schema: Type.Boolean(),
+      standard: false,
+      meaning: "Refuse recording clients that break RFC 7866, instead of recording them with a warning.",
+      read: same,
+    }),
+  },
+  siprec: {
+    defaultTrack: setting({
+      schema: choice("inbound_track", "outbound_track", "both_tracks"),
+      standard: "both_tracks",
+      meaning: "What a fork carries when nobody says.",
+      read: same,
+    }),
+    extensionNamespace: setting({
+      schema: text,
+      standard: "urn:callfork:siprec",
+      meaning: "XML namespace of `ExtensionParameters` in the metadata.",
+      read: readNamespace,
+    }),
+  },
+} as const;
+
+/** What of a configuration depends on the rest of it or on the machine. */
+export function derive(found: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const listen = found.httpListen as Config["httpListen"];
+  return {
+    publicUrl: publicUrlOf(listen),
+    mediaWorkers: Math.max(1, Math.min(64, availableParallelism() - 1)),
+    "webhooks.allowedAddresses": isLoopback(listen.address) ? ["127.0.0.0/8", "::1"] : [],
+  };
+}
+
+/** The base URL for a listen address: a wildcard becomes localhost, IPv6 gets its brackets. */
+export function publicUrlOf(listen: { readonly address: string; readonly port: number }): string {
+  const { address, port } = listen;
+  const wild = address === "0.0.0.0" || address === "::";
+  const host = wild ? "localhost" : address.includes(":") ? `[${address}]` : address;
+  return `http://${host}:${port}`;
+}
+
+/** Variables that later versions may know: said so plainly, instead of ignored. */
+export const NOT_IN_THIS_VERSION: Readonly<Record<string, string>> = {
+  databaseUrl: "the database is SQLite in the data dir",
+  natsUrl: "a node runs alone",
+  recordingsUrl: "recordings are files in the data dir",
+  rtpengine: "media is embedded",
+  edges: "connections leave from the address that the route chooses",
+};
+
+/** A setting with its names: `webhooks.timeoutMs`, `CALLFORK_WEBHOOKS_TIMEOUT_MS`, `webhooks-timeout-ms`. */
+export interface NamedSetting {
+  readonly path: string;
+  readonly variable: string;
+  readonly flag: string;
+  readonly setting: Setting;
+}
+
+export const NAMED_SETTINGS: readonly NamedSetting[] = Object.entries(SETTINGS).flatMap(([name, one]) =>
+  "schema" in one
+    ? [named(name, one as unknown as Setting)]
+    : Object.entries(one).map(([inner, leaf]) => named(`${name}.${inner}`, leaf as unknown as Setting)),
+);
+
+function named(path: string, one: Setting): NamedSetting {
+  return { path, variable: variableOf(path), flag: flagOf(path), setting: one };
+}
+
+export function variableOf(path: string): string {
+  return `CALLFORK_${flagOf(path).replaceAll("-", "_").toUpperCase()}`;
+}
+
+export function flagOf(path: string): string {
+  return path
+    .replaceAll(".", "-")
+    .replace(/[A-Z]/g, (capital) => `-${capital}`)
+    .toLowerCase();
+}

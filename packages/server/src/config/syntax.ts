@@ -1,0 +1,111 @@
+import { isIP } from "node:net";
+import { err, ok, type Result } from "@callfork/protocol/text";
+import type { Config, SipListenAddress } from "./types.ts";
+
+/** How the text forms of the configuration are read. An error says what would be right. */
+export type Read<T> = Result<T, string>;
+
+const HTTP_HINT = "an address and a port, as in 127.0.0.1:8080 or [::1]:8080";
+const SIP_HINT = "transport:address:port, as in udp:0.0.0.0:5060 or tcp:[::1]:5060";
+
+/** `127.0.0.1:8080`, `[::1]:8080`; port 0: any free one. Addresses are numeric: a name could move the server. */
+export function readListen(text: string): Read<Config["httpListen"]> {
+  const found = hostPort(text);
+  return found === undefined ? err(`must be ${HTTP_HINT}`) : ok(found);
+}
+
+/** `udp:0.0.0.0:5060`, `tcp:[::1]:5060`. */
+export function readSipListen(text: string): Read<SipListenAddress> {
+  const [, transport = "", rest = ""] = /^([a-z]+):(.*)$/i.exec(text) ?? [];
+  const name = transport.toLowerCase();
+  if (name === "tls" || name === "ws" || name === "wss")
+    return err(`"${name}:" is not in this version; udp: and tcp: are`);
+  const found = hostPort(rest);
+  if (found === undefined || (name !== "udp" && name !== "tcp")) return err(`"${text}" must be ${SIP_HINT}`);
+  return ok({ transport: name, ...found });
+}
+
+/** `10000-19999`: even first port (RTP, RTCP is the next; RFC 3550 §11), room for at least two pairs. */
+export function readPortRange(text: string): Read<Config["rtpPorts"]> {
+  const [, firstText = "", lastText = ""] = /^(\d{1,5})-(\d{1,5})$/.exec(text.trim()) ?? [];
+  const [first, last] = [Number(firstText), Number(lastText)];
+  const hint = "must be two ports with a hyphen, as in 10000-19999";
+  if (firstText === "") return err(hint);
+  if (first < 1024 || last > 65_535) return err(`${hint}, between 1024 and 65535`);
+  if (first % 2 !== 0) return err(`${hint}, the first one even: RTP takes even ports, RTCP the next`);
+  return last - first < 3 ? err(`${hint}, with room for at least two pairs`) : ok({ first, last });
+}
+
+/** A numeric address that can be advertised. */
+export function readAddress(text: string): Read<string> {
+  if (isIP(text) === 0) return err("must be a numeric IPv4 or IPv6 address");
+  return text === "0.0.0.0" || text === "::" ? err("must be an address that others can send to") : ok(text);
+}
+
+/** An address or a range in CIDR notation: `192.0.2.7`, `10.0.0.0/8`, `::1`, `2001:db8::/32`. */
+export function readAddressRange(text: string): Read<string> {
+  const [address = "", prefix, ...more] = text.split("/");
+  const version = isIP(address);
+  const bits = prefix === undefined ? 0 : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+  if (version === 0 || more.length > 0 || !(bits <= (version === 4 ? 32 : 128)))
+    return err(`"${text}" must be an address or a CIDR range, as in 192.0.2.7 or 10.0.0.0/8`);
+  return ok(text);
+}
+
+/** Base URL; a trailing slash is taken off. */
+export function readPublicUrl(text: string): Read<string> {
+  const hint =
+    "must be an http or https URL without query, fragment or password, as in https://callfork.example.com";
+  if (!URL.canParse(text)) return err(hint);
+  const url = new URL(text);
+  const bare = url.search === "" && url.hash === "" && url.username === "" && url.password === "";
+  return (url.protocol === "http:" || url.protocol === "https:") && bare
+    ? ok(url.href.replace(/\/+$/, ""))
+    : err(hint);
+}
+
+export function readAccountSid(text: string): Read<string> {
+  return /^AC[0-9a-f]{32}$/.test(text) ? ok(text) : err("must be AC and 32 hexadecimal digits (0-9, a-f)");
+}
+
+/** Never repeats what it was given. */
+export function readAuthToken(text: string): Read<string> {
+  return /^[\x21-\x7e]{16,128}$/.test(text)
+    ? ok(text)
+    : err("must be 16 to 128 visible ASCII characters; 32 random hexadecimal digits are usual");
+}
+
+/** Never repeats what it was given. */
+export function readSecretKey(text: string): Read<string> {
+  const hex = /^[0-9a-f]{64}$/i.test(text);
+  const base64 = /^[A-Za-z0-9+/]{43}=?$/.test(text);
+  return hex || base64
+    ? ok(text)
+    : err("must be 32 octets in hexadecimal (64 digits) or base64 (44 characters)");
+}
+
+/** The user part of a SIP URI, in characters that need no escape. */
+export function readSipUser(text: string): Read<string> {
+  return /^[A-Za-z0-9._~+-]{1,64}$/.test(text)
+    ? ok(text)
+    : err("must be 1 to 64 letters, digits or any of . _ ~ + -");
+}
+
+export function readNamespace(text: string): Read<string> {
+  return /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"&]{1,200}$/.test(text)
+    ? ok(text)
+    : err("must be an absolute URI, as in http://example.com/siprec");
+}
+
+function hostPort(text: string): { address: string; port: number } | undefined {
+  const [, bracketed, plain, portText = ""] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? "";
+  const port = Number(portText);
+  if (portText === "" || port > 65_535) return undefined;
+  return isIP(address) === (bracketed === undefined ? 4 : 6) ? { address, port } : undefined;
+}
+
+/** 127.0.0.0/8 or ::1. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
