@@ -1,0 +1,47 @@
+import { accountToken } from "./accounts.ts";
+import { CONNECTOR_SECRETS, connectorSecret } from "./connectors.ts";
+import type { StoreContext } from "./context.ts";
+import { trunkPassword } from "./trunks.ts";
+
+/**
+ * Opens every secret that is sealed under an older key and seals it anew; so a wrong master key is found when the
+ * database is opened, not when the first call needs a secret.
+ *
+ * @returns how many were sealed anew
+ * @throws `SecretUnreadableError`; nothing was changed
+ */
+export async function resealSecrets({ engine, vault }: StoreContext): Promise<number> {
+  const { db } = engine;
+  const updates = [];
+  for (const { sid, auth_token } of await db.selectFrom("accounts").select(["sid", "auth_token"]).execute()) {
+    const place = accountToken(sid);
+    const token = vault.open(auth_token, place);
+    if (!vault.isOutdated(auth_token)) continue;
+    const sealed = vault.seal(token, place);
+    updates.push(db.updateTable("accounts").set({ auth_token: sealed }).where("sid", "=", sid));
+  }
+  for (const { sid, password } of await db.selectFrom("trunks").select(["sid", "password"]).execute()) {
+    if (password === null || !vault.isOutdated(password)) continue;
+    const sealed = vault.seal(vault.open(password, trunkPassword(sid)), trunkPassword(sid));
+    updates.push(db.updateTable("trunks").set({ password: sealed }).where("sid", "=", sid));
+  }
+  for (const row of await db
+    .selectFrom("connectors")
+    .select(["sid", ...CONNECTOR_SECRETS])
+    .execute()) {
+    for (const column of CONNECTOR_SECRETS) {
+      const sealed = row[column];
+      if (sealed === null || !vault.isOutdated(sealed)) continue;
+      const place = connectorSecret(row.sid, column);
+      const again = vault.seal(vault.open(sealed, place), place);
+      updates.push(
+        db
+          .updateTable("connectors")
+          .set({ [column]: again })
+          .where("sid", "=", row.sid),
+      );
+    }
+  }
+  if (updates.length > 0) await engine.atomically(updates);
+  return updates.length;
+}
