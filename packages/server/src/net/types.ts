@@ -1,3 +1,4 @@
+import type { SipParseError } from "@callfork/protocol/sip";
 import type { Millis } from "@callfork/protocol/text";
 
 /** The platform's clock. `testkit` has one that only moves when told. */
@@ -36,8 +37,11 @@ export interface SipFlow {
 export interface SipTransportHandlers {
   /** One whole message; `bytes` belong to the receiver. TCP streams are framed already. */
   onMessage(bytes: Uint8Array, flow: SipFlow): void;
-  /** A stream that could not be framed; the connection is being closed. */
-  onFramingError?(error: { code: string; message: string }, flow: SipFlow): void;
+  /**
+   * A stream that could not be framed. What is sent on the flow before this returns still goes out, then the
+   * connection is closed; `error.status` and `error.request` tell whether an answer is owed.
+   */
+  onFramingError?(error: SipParseError, flow: SipFlow): void;
   onFlowClosed?(flow: SipFlow): void;
 }
 
