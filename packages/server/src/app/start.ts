@@ -1,0 +1,284 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Random } from "@callfork/protocol/text";
+import { createApi } from "../api/index.ts";
+import { createDocumentFetcher, createOutboxWorker, createWebhookClient } from "../callbacks/index.ts";
+import { type CallRoom, createCalls, type Director } from "../calls/index.ts";
+import type { Config } from "../config/index.ts";
+import { createConnectorDirectory } from "../connectors/index.ts";
+import { createMediaPlane } from "../media/index.ts";
+import { createResolver, createSipTransports, createSystemClock } from "../net/index.ts";
+import { createAlerts, createLog, createMetrics, type Log } from "../observe/index.ts";
+import { createRecordingClient, type RecordingClient } from "../recording-client/index.ts";
+import { createRecordingServer } from "../recording-server/index.ts";
+import { createUserAgent, type IncomingInvite } from "../signalling/index.ts";
+import { openStore } from "../store/index.ts";
+import { createDirector } from "../verbs/index.ts";
+import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
+import { VERSION } from "./version.ts";
+
+/** How often levels that nobody counts as they change are read for /metrics. */
+const SAMPLE_INTERVAL_MS = 5_000;
+
+/** One running node. */
+export interface App {
+  /** Base URL of the REST interface as it is bound; undefined without the role "api". */
+  readonly url: string | undefined;
+  /** What SIP listens on, the real ports where 0 was asked for. */
+  readonly sip: readonly { readonly transport: string; readonly address: string; readonly port: number }[];
+  /** SIP URI of this node's recorder, for a connector on the same machine; undefined without that role. */
+  readonly recorderUri: string | undefined;
+  readonly account: AccountFile & { readonly created: boolean };
+  readonly recordingsFolder: string;
+  readonly liveCalls: number;
+  /** No new calls; waits up to `limitMs` for live ones, then ends them with BYE. Repeated calls shorten the wait. */
+  stop(limitMs: number): Promise<void>;
+}
+
+/** Puts the rooms together as the configuration says. What was opened is closed again when a later step fails. */
+export async function startApp(config: Config, options: { readonly log?: Log } = {}): Promise<App> {
+  const log = options.log ?? createLog({ level: config.logLevel });
+  const opened: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.reverse()) {
+      await close().catch((error: unknown) => log.error({ err: error }, "shut-down step failed"));
+    }
+    opened.length = 0;
+  };
+  try {
+    return await compose(config, log, opened, closeAll);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function compose(
+  config: Config,
+  log: Log,
+  opened: (() => Promise<void>)[],
+  closeAll: () => Promise<void>,
+): Promise<App> {
+  const clock = createSystemClock();
+  const random: Random = { bytes: (length) => randomBytes(length) };
+  const resolver = createResolver();
+  const metrics = createMetrics();
+
+  const store = await openStore({
+    file: join(config.dataDir, "callfork.db"),
+    masterKey: loadMasterKey(config),
+    log,
+    now: () => clock.wallNow(),
+  });
+  opened.push(() => store.close());
+  const ensured = await store.accounts.ensureAccount({ sid: config.accountSid, authToken: config.authToken });
+  const account: AccountFile = { accountSid: ensured.account.sid, authToken: ensured.authToken };
+  writeAccountFile(config.dataDir, account);
+
+  const alerts = createAlerts({ sink: async (alert) => store.alerts.raise(alert), log, metrics });
+  opened.push(() => alerts.flush());
+
+  const client = createWebhookClient({
+    allowedAddresses: config.webhooks.allowedAddresses,
+    timeoutMs: config.webhooks.timeoutMs,
+    clock,
+    resolver,
+  });
+  if (config.webhooks.allowedAddresses.length > 0) {
+    log.info(
+      { allowedAddresses: config.webhooks.allowedAddresses },
+      "webhooks may reach these non-public addresses",
+    );
+  }
+  const outbox = createOutboxWorker({
+    outbox: store.outbox,
+    accounts: store.accounts,
+    client,
+    alerts,
+    log,
+    clock,
+  });
+  outbox.start();
+  opened.push(() => outbox.stop());
+
+  const media = await createMediaPlane({
+    advertisedAddress: config.rtpAddress,
+    ports: config.rtpPorts,
+    workers: config.mediaWorkers,
+    log,
+  });
+  opened.push(() => media.stop());
+
+  const transports = await createSipTransports({ listen: config.sipListen, log, clock });
+  opened.push(() => transports.close());
+  const userAgent = createUserAgent({
+    transports,
+    resolver,
+    clock,
+    random,
+    log,
+    userAgentName: `callfork/${VERSION}`,
+  });
+  const sip = transports.available.map((transport) => {
+    const asked = config.sipListen.find((listen) => listen.transport === transport);
+    return { transport, address: asked?.address ?? "", port: transports.sentBy(transport, "127.0.0.1").port };
+  });
+  const sipHost = sipHostOf(config);
+
+  // The director is built on forks, forks on calls, calls on the director: the knot is tied by looking late.
+  let recordingClient: RecordingClient | undefined;
+  const director: Director = createDirector({
+    fetcher: createDocumentFetcher({ client, accounts: store.accounts, alerts }),
+    forks: () => recordingClient!,
+    clock,
+    log,
+    alerts,
+  });
+  const calls = createCalls({
+    userAgent,
+    media,
+    store: store.calls,
+    director,
+    clock,
+    random,
+    log,
+    alerts,
+    sipHost,
+    onRefused: (refusal) => metrics.sipRefusedTotal.inc({ reason: refusal.cause }),
+    onEnded: (call) => metrics.callsTotal.inc({ direction: call.direction, status: call.status }),
+  });
+  recordingClient = createRecordingClient({
+    calls,
+    userAgent,
+    media,
+    connectors: createConnectorDirectory({ rows: store.connectors, alerts }),
+    store: store.siprecs,
+    clock,
+    random,
+    log,
+    alerts,
+    sipHost,
+    defaultTrack: config.siprec.defaultTrack,
+    extensionNamespace: config.siprec.extensionNamespace,
+    onStarted: () => metrics.siprecSessionsLive.inc(),
+    onEnded: (result, wasStarted) => {
+      metrics.siprecSessionsTotal.inc({ result });
+      if (wasStarted) metrics.siprecSessionsLive.dec();
+    },
+  });
+
+  const recordingsFolder = join(config.dataDir, "recordings");
+  const recordingServer = createRecordingServer({
+    media,
+    store: store.recordings,
+    folder: recordingsFolder,
+    accountSid: account.accountSid,
+    allowedAddresses: config.recorder.allowedAddresses,
+    strict: config.recorder.strict,
+    clock,
+    random,
+    log,
+    alerts,
+    onStarted: () => metrics.recordingsLive.inc(),
+    onEnded: (recording) => {
+      metrics.recordingsLive.dec();
+      if (recording.status !== "in-progress") metrics.recordingsTotal.inc({ status: recording.status });
+    },
+    onRefused: (reason) => metrics.sipRefusedTotal.inc({ reason }),
+  });
+  await calls.start();
+  await recordingClient.recover();
+  await recordingServer.start();
+  opened.push(() => recordingServer.stop());
+  opened.push(() => recordingClient.stopAll());
+
+  userAgent.attach({
+    onInvite: (invite) => route(config, invite, calls, recordingServer),
+    onTrace: (event) =>
+      metrics.sipMessagesTotal.inc({ direction: event.direction, kind: kindOf(event.startLine) }),
+  });
+  opened.push(() => userAgent.stop(2_000));
+
+  const sampler = setInterval(() => {
+    metrics.callsLive.set(calls.liveCount);
+    store.outbox.pending().then(
+      (pending) => metrics.outboxPending.set(pending),
+      () => {},
+    );
+  }, SAMPLE_INTERVAL_MS).unref();
+  opened.push(async () => clearInterval(sampler));
+
+  let bound: { readonly url: string } | undefined;
+  if (config.roles.includes("api")) {
+    const api = await createApi({
+      store: store.api,
+      credentials: store.credentials,
+      calls,
+      forks: recordingClient,
+      recordings: recordingServer.library,
+      metrics,
+      log,
+      config,
+      readiness: async () => {
+        const checks = { store: await store.api.healthy(), media: media.implementation.workers > 0 };
+        return { ready: Object.values(checks).every(Boolean), checks };
+      },
+      version: VERSION,
+    });
+    bound = await api.listen();
+    opened.push(() => api.close());
+  }
+
+  let stopping: Promise<void> | undefined;
+  return {
+    url: bound?.url,
+    sip,
+    recorderUri: recorderUriOf(config, sip),
+    account: { ...account, created: ensured.created },
+    recordingsFolder,
+    get liveCalls() {
+      return calls.liveCount;
+    },
+    stop(limitMs) {
+      const drained = calls.drain(limitMs);
+      stopping ??= drained.then(closeAll);
+      return Promise.all([drained, stopping]).then(() => {});
+    },
+  };
+}
+
+/** INVITEs to the recorder's user, or that look like SIPREC, go to the recorder; all others are calls. */
+function route(
+  config: Config,
+  invite: IncomingInvite,
+  calls: CallRoom,
+  recorder: ReturnType<typeof createRecordingServer>,
+): void {
+  const user = /^sips?:([^@;]+)@/i.exec(invite.request.uri)?.[1];
+  const wanted = user === config.recorder.user || recorder.isRecordingInvite(invite) ? "recorder" : "calls";
+  if (!config.roles.includes(wanted)) invite.reject(404);
+  else if (wanted === "recorder") recorder.accept(invite);
+  else calls.accept(invite);
+}
+
+/** The method of a request line, the status code of a status line. */
+function kindOf(startLine: string): string | number {
+  const [first = "", second = ""] = startLine.split(" ", 2);
+  return first === "SIP/2.0" ? Number(second) : first;
+}
+
+function sipHostOf(config: Config): string {
+  const specific = config.sipListen.find((listen) => !isWildcard(listen.address))?.address;
+  return specific ?? config.rtpAddress ?? new URL(config.publicUrl).hostname.replace(/^\[|\]$/g, "");
+}
+
+const isWildcard = (address: string): boolean => address === "0.0.0.0" || address === "::";
+
+function recorderUriOf(config: Config, sip: App["sip"]): string | undefined {
+  if (!config.roles.includes("recorder")) return undefined;
+  const listener = sip.find((each) => each.transport === "tcp") ?? sip[0];
+  if (listener === undefined) return undefined;
+  const host = isWildcard(listener.address) ? "127.0.0.1" : listener.address;
+  const literal = host.includes(":") ? `[${host}]` : host;
+  return `sip:${config.recorder.user}@${literal}:${listener.port};transport=${listener.transport}`;
+}

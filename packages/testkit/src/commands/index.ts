@@ -1,0 +1,2 @@
+export { call } from "./call.ts";
+export { demo } from "./demo.ts";
