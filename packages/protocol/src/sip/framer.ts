@@ -107,7 +107,7 @@ export class SipStreamFramer {
         const noLine = data.length > limits.startLineBytes + 2 && data.indexOf(0x0a) < 0;
         if (noLine)
           return { code: "SIP_TOO_LARGE", message: "start line too long", offset: limits.startLineBytes };
-        if (data.length >= limits.headBytes) return this.#refuse(data, "SIP_TOO_LARGE", "head too large");
+        if (data.length >= limits.headBytes + 2) return this.#refuse(data, "SIP_TOO_LARGE", "head too large");
         return 0;
       }
       const head = data.subarray(0, end.bodyStart);

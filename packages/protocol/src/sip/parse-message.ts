@@ -41,10 +41,10 @@ export function parseSipMessage(
   const end = findHeadEnd(bytes, start, headLimit);
   const head = readHead(bytes, start, end?.emptyLine ?? headLimit, limits);
   const startLine = readStartLine(head.startLine, start);
-  let problem = startLine.problem ?? head.problem;
-  if (end === undefined) {
-    problem ??= headLimit < bytes.length ? tooLarge("head too large", headLimit) : noEmptyLine(bytes.length);
-  }
+  const cut =
+    end === undefined && headLimit < bytes.length ? tooLarge("head too large", headLimit) : undefined;
+  let problem = cut ?? startLine.problem ?? head.problem;
+  if (end === undefined) problem ??= noEmptyLine(bytes.length);
   problem ??= checkHeaders(startLine, head.headers, start);
 
   const bodyStart = end?.bodyStart ?? bytes.length;
