@@ -60,6 +60,8 @@ class Application {
   readonly #named = new Set<string>();
   /** Sessions whose recorded interval this document only implied. */
   readonly #implied = new Set<string>();
+  /** Sessions that had ended before and that this document says have ended. */
+  readonly #over = new Set<string>();
   readonly #keys = new Map<string, string>();
 
   constructor(state: MetadataState, nowMs: number, options: ApplyOptions) {
@@ -143,6 +145,7 @@ class Application {
     const keep = complete ? undefined : old;
     // Senders that repeat everything also repeat sessions that have ended: these stay as they ended.
     const staysClosed = session.stopTime !== undefined ? old?.closedAtMs : undefined;
+    if (staysClosed !== undefined) this.#over.add(key);
     const startedAtMs =
       session.startTime === undefined
         ? (old?.startedAtMs ?? this.#nowMs)
@@ -194,12 +197,14 @@ class Application {
     if (key === undefined) return;
     const old = this.#streams.get(key);
     const keep = complete ? undefined : old;
+    const sessionId = stream.sessionId ?? keep?.sessionId;
+    const isOver = sessionId !== undefined && this.#over.has(this.#key(sessionId));
     const next: StreamState = {
       streamId: old?.streamId ?? streamId,
-      sessionId: stream.sessionId ?? keep?.sessionId,
+      sessionId,
       label: stream.label ?? keep?.label,
       openedAtMs: old?.openedAtMs ?? this.#nowMs,
-      closedAtMs: undefined,
+      closedAtMs: isOver ? old?.closedAtMs : undefined,
       extensions: orKept(stream.extensions, keep?.extensions),
     };
     this.#streams.set(key, next);
@@ -212,7 +217,7 @@ class Application {
     next: ParticipantState | StreamState,
     id: { participantId: string } | { streamId: string },
   ): void {
-    const opened = old === undefined || old.closedAtMs !== undefined;
+    const opened = old === undefined || (old.closedAtMs !== undefined && next.closedAtMs === undefined);
     if (!opened && same(old, next)) return;
     const kind = opened ? "Opened" : "Changed";
     this.#changes.push({ kind: `${what}${kind}`, ...id, atMs: this.#nowMs } as MetadataChange);
@@ -226,7 +231,7 @@ class Application {
     let recorded = this.#implied.delete(key) ? session.recorded.slice(0, -1) : session.recorded;
     const last = recorded.at(-1);
     const opens = entry.disassociateTime === undefined || entry.associateTime !== undefined;
-    if ((last === undefined || last.untilMs !== undefined) && opens && !this.#repeats(last, entry)) {
+    if (session.closedAtMs === undefined && !isOpen(recorded) && opens && !this.#repeats(last, entry)) {
       recorded = this.#open(recorded, this.#time(entry.associateTime, session.startedAtMs), {});
     }
     if (entry.disassociateTime !== undefined) {
@@ -239,6 +244,7 @@ class Application {
     const participantKey = this.#key(entry.participantId);
     const key = `${participantKey} ${this.#key(entry.sessionId)}`;
     this.#named.add(`participation ${key}`);
+    if (this.#over.has(this.#key(entry.sessionId))) return;
     const old = this.#participations.get(key);
     if (old === undefined && this.#isFull(this.#participations)) return;
     const { participantId, sessionId } = old ?? entry;
@@ -289,8 +295,12 @@ class Application {
     this.#named.add(`participant ${key}`);
     this.#named.add(`roles ${key}`);
     const ended = entry.disassociateTime !== undefined;
-    const send = ended ? [] : entry.send;
-    const recv = ended ? [] : entry.recv;
+    const isLive = (id: string): boolean => {
+      const sessionId = this.#streams.get(this.#key(id))?.sessionId;
+      return sessionId === undefined || !this.#over.has(this.#key(sessionId));
+    };
+    const send = ended ? [] : entry.send.filter(isLive);
+    const recv = ended ? [] : entry.recv.filter(isLive);
     this.#participants.set(key, participant);
     const last = participant.roles.at(-1);
     const current = last !== undefined && last.untilMs === undefined ? last : undefined;

@@ -76,20 +76,24 @@ export function parseXml(text: string, limits: Omit<XmlLimits, "maxBytes">): Res
   let root: OpenElement | undefined;
   let elements = 0;
   let attributes = 0;
+  let version = "1.0";
   let start = { line: 1, column: 1 };
+  const cursor = new Cursor(text);
 
   parser.on("error", (error) => refuse("XML_MALFORMED", error.message.replace(/^\d+:\d+: /, "")));
+  parser.on("xmldecl", (declaration) => {
+    version = declaration.version ?? version;
+  });
   parser.on("doctype", () => refuse("XML_DOCTYPE_REFUSED", "a document type declaration is not accepted"));
-  parser.on("opentagstart", (tag) => {
+  parser.on("opentagstart", () => {
     attributes = 0;
     elements += 1;
     if (elements > limits.maxElements)
       refuse("XML_TOO_MANY_ELEMENTS", `more than ${limits.maxElements} elements`);
     if (open.length >= limits.maxDepth)
       refuse("XML_TOO_DEEP", `more than ${limits.maxDepth} nested elements`);
-    // The parser stands behind the name and the character that ended it; a name holds no line break.
-    const behind = [...tag.name].length + 1;
-    start = { line: parser.line, column: Math.max(1, parser.column - behind) };
+    // The parser stands behind the name and the character that ended it; "<" is no part of a name.
+    start = cursor.at(text.lastIndexOf("<", parser.position - 1));
   });
   parser.on("attribute", () => {
     attributes += 1;
@@ -129,7 +133,7 @@ export function parseXml(text: string, limits: Omit<XmlLimits, "maxBytes">): Res
   }
   if (root === undefined)
     return err({ code: "XML_MALFORMED", message: "no root element", line: 1, column: 1 });
-  return ok({ root, version: parser.xmlDecl.version ?? "1.0" });
+  return ok({ root, version });
 }
 
 /** The elements among an element's children. */
@@ -142,6 +146,29 @@ export const textOf = (element: XmlElement): string =>
 
 interface OpenElement extends XmlElement {
   readonly children: (XmlElement | string)[];
+}
+
+/** Turns offsets, asked for in rising order, into lines and columns. */
+class Cursor {
+  readonly #text: string;
+  #offset = 0;
+  #line = 1;
+  #column = 1;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  at(offset: number): { line: number; column: number } {
+    while (this.#offset < offset) {
+      const code = this.#text.codePointAt(this.#offset)!;
+      this.#offset += code > 0xffff ? 2 : 1;
+      const endsLine = code === 0x0a || (code === 0x0d && this.#text.charCodeAt(this.#offset) !== 0x0a);
+      this.#line += endsLine ? 1 : 0;
+      this.#column = endsLine ? 1 : this.#column + 1;
+    }
+    return { line: this.#line, column: this.#column };
+  }
 }
 
 /** Carries a refusal out of the parser's callbacks; it never leaves this file. */
