@@ -1,4 +1,15 @@
 export type { CallbackRequest, HttpMethod } from "./callbacks.ts";
+export { createCalls } from "./create-calls.ts";
+export {
+  BadDescriptionError,
+  CallEndedError,
+  DrainingError,
+  InvalidAddressError,
+  NoCommonCodecError,
+  NoTrunkError,
+  SecureMediaError,
+  TooManyCallsError,
+} from "./errors.ts";
 export {
   type CallLimits,
   type CallRoom,

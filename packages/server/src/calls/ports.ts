@@ -101,7 +101,8 @@ export interface CallControl {
   pause(seconds: number): Promise<void>;
   /** Before answer: 486 (busy) or 603-class refusal. */
   reject(reason: "rejected" | "busy"): Promise<void>;
-  hangup(): Promise<void>;
+  /** BYE; before the answer a refusal: with `sipStatus`, else with what the last `dial` came to, else 480. */
+  hangup(options?: { readonly sipStatus?: number }): Promise<void>;
   /** Starts over with another document; the running one is aborted. */
   redirect(source: DocumentSource): void;
 }

@@ -1,0 +1,90 @@
+import type { SessionDescription } from "@callfork/protocol/sdp";
+import type { Log } from "../observe/index.ts";
+import type { HeaderLine, IncomingInvite } from "../signalling/index.ts";
+import { bodyOf, descriptionIn, OWN_CODECS } from "./descriptions.ts";
+import { NoCommonCodecError } from "./errors.ts";
+import { Leg, type LegObserver } from "./leg.ts";
+import type { LegMedia } from "./leg-media.ts";
+
+/** The leg of a call that came in: we are the UAS. */
+export class IncomingLeg extends Leg {
+  readonly callId: string;
+  /** The caller's offer; `undefined` when the INVITE had none: then our 200 carries one. */
+  readonly offer: SessionDescription | undefined;
+  readonly #invite: IncomingInvite;
+
+  /** @throws BadDescriptionError when the INVITE's description cannot be read */
+  constructor(invite: IncomingInvite, media: LegMedia, observer: LegObserver, log: Log) {
+    super(media, observer, log);
+    this.#invite = invite;
+    this.callId = invite.callId;
+    const offer = descriptionIn(invite.body);
+    if (!offer.ok) throw offer.error;
+    this.offer = offer.value;
+    invite.attach({
+      onCanceled: () => this.end("cancel", { cause: "canceled", by: "remote", sipStatus: 487, reasons: [] }),
+    });
+  }
+
+  get remoteAddress(): string {
+    return this.#invite.flow.remoteAddress;
+  }
+
+  /** 180. */
+  ring(): void {
+    if (this.step("ring")) this.#invite.provisional(180);
+  }
+
+  /** 183 with the answer to the caller's offer: it hears the callee before the call is answered. */
+  sendEarlyMedia(description: SessionDescription): void {
+    if (this.step("earlyMedia")) this.#invite.provisional(183, { body: bodyOf(description) });
+  }
+
+  /** 200 with this description: the answer, or our offer when the INVITE had none. */
+  answer(description: SessionDescription): void {
+    if (!this.step("answer")) return;
+    if (!this.offer) this.owe(description);
+    this.confirm(this.#invite.answer({ body: bodyOf(description) }));
+    this.observer.answered(undefined);
+  }
+
+  /**
+   * Answers with what we can speak ourselves; the ports must be open.
+   *
+   * @throws NoCommonCodecError
+   */
+  answerAlone(): void {
+    if (this.ended || this.answered) return;
+    // Early media has settled it already: the answer in the 200 must be the same (RFC 3261 §13.2.1).
+    this.answer(
+      this.media.local ?? (this.offer ? this.#ownAnswer(this.offer) : this.media.offer(OWN_CODECS)),
+    );
+  }
+
+  refuse(status: number, headers: readonly HeaderLine[] = []): void {
+    if (this.answered || this.ended) return;
+    this.#invite.reject(status, { headers });
+    this.end("refuse", { cause: "refused", by: "local", sipStatus: status, reasons: [] });
+  }
+
+  override hangup({
+    status = 480,
+    reasons = [],
+  }: {
+    readonly status?: number;
+    readonly reasons?: readonly string[];
+  } = {}): void {
+    if (this.answered) this.bye(reasons);
+    else
+      this.refuse(
+        status,
+        reasons.map((reason): HeaderLine => ["Reason", reason]),
+      );
+  }
+
+  #ownAnswer(offer: SessionDescription): SessionDescription {
+    const verdict = this.answerWithin(offer);
+    if (!verdict.ok) throw new NoCommonCodecError("the caller offers no codec that we can speak ourselves");
+    return verdict.value;
+  }
+}

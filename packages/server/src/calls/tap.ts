@@ -1,0 +1,110 @@
+import type { Log } from "../observe/index.ts";
+import type { Leg } from "./leg.ts";
+import type { CallParty, CallTap } from "./ports.ts";
+import type { CallRecord } from "./records.ts";
+
+/** What forks may know of a call, and when it changes. */
+export class Tap implements CallTap {
+  readonly callSid: string;
+  readonly accountSid: string;
+  readonly #leg: Leg;
+  readonly #log: Log;
+  readonly #party: CallParty;
+  readonly #dialled: CallParty;
+  readonly #sipSessionId: string | undefined;
+  readonly #changeHandlers = new Set<() => void>();
+  readonly #endHandlers = new Set<() => void>();
+  #bridged: CallParty | undefined;
+  #rung: CallParty | undefined;
+  #ended = false;
+
+  constructor(
+    record: CallRecord,
+    leg: Leg,
+    log: Log,
+    who: {
+      readonly party: CallParty;
+      readonly dialled: CallParty;
+      readonly sipSessionId?: string | undefined;
+    },
+  ) {
+    this.callSid = record.sid;
+    this.accountSid = record.accountSid;
+    this.#leg = leg;
+    this.#log = log;
+    this.#party = who.party;
+    this.#dialled = who.dialled;
+    this.#sipSessionId = who.sipSessionId;
+  }
+
+  mediaLeg(): number | undefined {
+    return this.#ended || !this.#leg.media.line ? undefined : this.#leg.media.port?.id;
+  }
+
+  codecs(): ReturnType<CallTap["codecs"]> {
+    const line = this.#leg.media.line;
+    if (!line) return [];
+    return [...line.codecs, ...line.telephoneEvents].map(({ name, clockRateHz, sendPayloadType, fmtp }) => ({
+      name,
+      clockRateHz,
+      payloadType: sendPayloadType,
+      ...(fmtp !== undefined && { fmtp }),
+    }));
+  }
+
+  party(): CallParty {
+    return this.#party;
+  }
+
+  counterpart(): CallParty {
+    return this.#bridged ?? this.#rung ?? this.#dialled;
+  }
+
+  sipSessionId(): string | undefined {
+    return this.#sipSessionId;
+  }
+
+  /** Whom the call talks to now; `undefined` when the bridge is gone. */
+  bridgedWith(party: CallParty | undefined): void {
+    this.#bridged = party;
+    this.changed();
+  }
+
+  /** Whom `<Dial>` rings: the counterpart until somebody answers. */
+  ringing(party: CallParty | undefined): void {
+    this.#rung = party;
+  }
+
+  onChange(handler: () => void): () => void {
+    this.#changeHandlers.add(handler);
+    return () => void this.#changeHandlers.delete(handler);
+  }
+
+  onEnded(handler: () => void): () => void {
+    this.#endHandlers.add(handler);
+    return () => void this.#endHandlers.delete(handler);
+  }
+
+  changed(): void {
+    if (!this.#ended) this.#tell(this.#changeHandlers);
+  }
+
+  ended(): void {
+    if (this.#ended) return;
+    this.#tell(this.#endHandlers);
+    this.#ended = true;
+    this.#endHandlers.clear();
+    this.#changeHandlers.clear();
+  }
+
+  /** A fork that throws harms neither the call nor the other forks. */
+  #tell(handlers: ReadonlySet<() => void>): void {
+    for (const handler of [...handlers]) {
+      try {
+        handler();
+      } catch (error) {
+        this.#log.error({ error }, "call: a handler of its tap threw");
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import type { Clock } from "../net/index.ts";
+import type { Log } from "../observe/index.ts";
+import { type AddressRange, isInRanges, isLoopback, parseAddressRange } from "./address-range.ts";
+import type { CallStore } from "./ports.ts";
+import type { TrunkRecord } from "./records.ts";
+
+interface Trunk {
+  readonly record: TrunkRecord;
+  readonly ranges: readonly AddressRange[];
+}
+
+/** Where an INVITE came from, if it may come at all. */
+export type Source = { readonly kind: "loopback" } | { readonly kind: "trunk"; readonly trunk: TrunkRecord };
+
+/**
+ * The trunks, read anew when the list is older than `refreshMs`. When the store does not answer, the old list goes on
+ * serving: carried calls matter more than a trunk that was removed a moment ago.
+ */
+export class TrunkList {
+  readonly #store: Pick<CallStore, "listTrunks">;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #refreshMs: number;
+  #trunks: readonly Trunk[] = [];
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | undefined;
+
+  constructor(store: Pick<CallStore, "listTrunks">, clock: Clock, log: Log, refreshMs: number) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#refreshMs = refreshMs;
+  }
+
+  /** Which door an address comes in by; `undefined` when none is open to it. */
+  async sourceOf(address: string): Promise<Source | undefined> {
+    if (isLoopback(address)) return { kind: "loopback" };
+    await this.#fresh();
+    const trunk = this.#trunks.find(({ ranges }) => isInRanges(address, ranges));
+    return trunk && { kind: "trunk", trunk: trunk.record };
+  }
+
+  /** Where calls of an account to numbers go: its first trunk with a URI. */
+  async outboundOf(accountSid: string): Promise<TrunkRecord | undefined> {
+    await this.#fresh();
+    return this.#trunks.find(({ record }) => record.accountSid === accountSid && record.sipUri !== null)
+      ?.record;
+  }
+
+  async #fresh(): Promise<void> {
+    if (this.#clock.now() - this.#readAt < this.#refreshMs) return;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const records = await this.#store.listTrunks();
+      this.#trunks = records.map((record) => ({ record, ranges: this.#rangesOf(record) }));
+    } catch (error) {
+      this.#log.error({ error }, "calls: the trunks could not be read; the old list goes on serving");
+    }
+    this.#readAt = this.#clock.now(); // also after a failure: a flood of INVITEs must not become one of queries
+  }
+
+  #rangesOf(trunk: TrunkRecord): readonly AddressRange[] {
+    return trunk.allowedAddresses.flatMap((text) => {
+      const range = parseAddressRange(text);
+      if (!range)
+        this.#log.warn({ trunkSid: trunk.sid, address: text }, "calls: a trunk's address cannot be read");
+      return range ?? [];
+    });
+  }
+}
