@@ -8,26 +8,22 @@ import { hexDigit, utf8DecodeStrict, utf8Encode } from "../text/index.ts";
  */
 export function percentDecode(text: string): string | undefined {
   if (!text.includes("%")) return text;
-  const octets: number[] = [];
-  let plain = 0;
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) !== 0x25) continue;
-    const octet = escapedOctet(text, i);
-    if (octet < 0) return undefined;
-    octets.push(...utf8Encode(text.slice(plain, i)), octet);
-    i += 2;
-    plain = i + 1;
+  // Escapes are ASCII, so they can be undone in the UTF-8 of the text.
+  const bytes = utf8Encode(text);
+  let length = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    let octet = bytes[i]!;
+    if (octet === 0x25) {
+      const high = hexDigit(bytes[i + 1] ?? 0);
+      const low = hexDigit(bytes[i + 2] ?? 0);
+      if (high < 0 || low < 0) return undefined;
+      octet = high * 16 + low;
+      i += 2;
+    }
+    bytes[length++] = octet;
   }
-  octets.push(...utf8Encode(text.slice(plain)));
-  const bytes = Uint8Array.from(octets);
-  return utf8DecodeStrict(bytes) ?? decodeWithSurrogates(bytes);
-}
-
-/** The octet that the escape at `at` stands for, or -1 for a broken escape. */
-export function escapedOctet(text: string, at: number): number {
-  const high = hexDigit(text.charCodeAt(at + 1));
-  const low = hexDigit(text.charCodeAt(at + 2));
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
+  const decoded = bytes.subarray(0, length);
+  return utf8DecodeStrict(decoded) ?? decodeWithSurrogates(decoded);
 }
 
 /** Escapes every character that `allowed` does not hold, as UTF-8. */
