@@ -16,7 +16,9 @@ import {
 
 /** Ids as the RFC has them, told apart by their last octet. */
 const id = (n: number): string => Buffer.from([...Array(15).fill(7), n]).toString("base64");
-const [G, S, S2, ALICE, BOB, CAROL, M1, M2, M3] = [1, 2, 3, 4, 5, 6, 7, 8, 9].map(id) as string[];
+const [G, S, S2] = [id(1), id(2), id(3)];
+const [ALICE, BOB, CAROL] = [id(4), id(5), id(6)];
+const [M1, M2, M3] = [id(7), id(8), id(9)];
 const T0 = Date.UTC(2026, 0, 1, 12);
 const at = (seconds: number): string => new Date(T0 + seconds * 1_000).toISOString();
 
@@ -62,14 +64,14 @@ const CALL = [
   session(
     `<sipSessionID>a;remote=b</sipSessionID><group-ref>${G}\n</group-ref><start-time>${at(0)}</start-time>`,
   ),
-  person(ALICE!, "sip:alice@example.com"),
-  person(BOB!, "sip:bob@example.com"),
-  stream(M1!, "1"),
-  stream(M2!, "2"),
-  joins(ALICE!, `<associate-time>${at(0)}</associate-time>`),
-  joins(BOB!, `<associate-time>${at(0)}</associate-time>`),
-  roles(ALICE!, [M1!], [M2!]),
-  roles(BOB!, [M2!], [M1!]),
+  person(ALICE, "sip:alice@example.com"),
+  person(BOB, "sip:bob@example.com"),
+  stream(M1, "1"),
+  stream(M2, "2"),
+  joins(ALICE, `<associate-time>${at(0)}</associate-time>`),
+  joins(BOB, `<associate-time>${at(0)}</associate-time>`),
+  roles(ALICE, [M1], [M2]),
+  roles(BOB, [M2], [M1]),
 ].join("");
 
 const rolesNow = (state: MetadataState, of: string) => {
@@ -78,7 +80,7 @@ const rolesNow = (state: MetadataState, of: string) => {
     ? { send: [], recv: [] }
     : { send: last.send, recv: last.recv };
 };
-const intervals = (state: MetadataState, of: string, to = S!) =>
+const intervals = (state: MetadataState, of: string, to = S) =>
   state.participations
     .get(`${objectIdKey(of)} ${objectIdKey(to)}`)
     ?.intervals.map(({ fromMs, untilMs }) => [
@@ -105,21 +107,21 @@ test("[R7865-6.8-7] [R7865-6.8-2] a call of two: streams find their senders and 
     ],
   );
   const [only] = sessionsOf(state);
-  assert.equal(objectIdKey(only!.groupId!), objectIdKey(G!));
+  assert.equal(objectIdKey(only!.groupId!), objectIdKey(G));
   assert.equal(only!.startedAtMs, T0);
 });
 
 test("[R7865-6.8-5] [R7865-6.8-3] [R7865-6.8-4] hold replaces both sets, in a partial too; resume restores them", () => {
-  const hold = PARTIAL + roles(ALICE!, [], [M2!]) + roles(BOB!, [M2!]);
+  const hold = PARTIAL + roles(ALICE, [], [M2]) + roles(BOB, [M2]);
   const { state, all } = play(
     CALL,
     [hold, 10],
-    [PARTIAL + roles(ALICE!, [M1!], [M2!]) + roles(BOB!, [M2!], [M1!]), 20],
+    [PARTIAL + roles(ALICE, [M1], [M2]) + roles(BOB, [M2], [M1]), 20],
   );
-  assert.deepEqual(rolesNow(all[1]!.state, ALICE!), { send: [], recv: [M2] });
-  assert.deepEqual(rolesNow(all[1]!.state, BOB!), { send: [M2], recv: [] });
-  assert.deepEqual(rolesNow(state, ALICE!), { send: [M1], recv: [M2] });
-  const history = state.participants.get(objectIdKey(ALICE!))!.roles;
+  assert.deepEqual(rolesNow(all[1]!.state, ALICE), { send: [], recv: [M2] });
+  assert.deepEqual(rolesNow(all[1]!.state, BOB), { send: [M2], recv: [] });
+  assert.deepEqual(rolesNow(state, ALICE), { send: [M1], recv: [M2] });
+  const history = state.participants.get(objectIdKey(ALICE))!.roles;
   assert.deepEqual(
     history.map(({ fromMs, untilMs }) => [(fromMs - T0) / 1_000, untilMs && (untilMs - T0) / 1_000]),
     [
@@ -136,32 +138,32 @@ test("[R7865-6.8-5] [R7865-6.8-3] [R7865-6.8-4] hold replaces both sets, in a pa
 
 test("[R7865-6.3-8] in a partial each kind of child replaces its kind, the others stay", () => {
   const { state } = play(CALL, PARTIAL + session("<sipSessionID>c;remote=d</sipSessionID>"));
-  const kept = state.sessions.get(objectIdKey(S!))!;
+  const kept = state.sessions.get(objectIdKey(S))!;
   assert.deepEqual(kept.sipSessionIds, ["c;remote=d"]);
   assert.equal(kept.startedAtMs, T0);
-  assert.equal(objectIdKey(kept.groupRef!), objectIdKey(G!));
+  assert.equal(objectIdKey(kept.groupRef!), objectIdKey(G));
   assert.equal(participantsOf(state).filter(({ current }) => current).length, 2);
 });
 
 test("[R7865-6.6-4] [R7865-6.6-2] leaving ends sending and receiving; coming back makes a second interval", () => {
-  const leaves = PARTIAL + joins(ALICE!, `<disassociate-time>${at(10)}</disassociate-time>`);
+  const leaves = PARTIAL + joins(ALICE, `<disassociate-time>${at(10)}</disassociate-time>`);
   const back =
-    PARTIAL + joins(ALICE!, `<associate-time>${at(20)}</associate-time>`) + roles(ALICE!, [M1!], [M2!]);
+    PARTIAL + joins(ALICE, `<associate-time>${at(20)}</associate-time>`) + roles(ALICE, [M1], [M2]);
   const { state, all } = play(CALL, [leaves, 11], [back, 21]);
-  assert.deepEqual(rolesNow(all[1]!.state, ALICE!), { send: [], recv: [] });
-  assert.deepEqual(rolesNow(all[1]!.state, BOB!), { send: [M2], recv: [M1] });
-  assert.deepEqual(intervals(state, ALICE!), [
+  assert.deepEqual(rolesNow(all[1]!.state, ALICE), { send: [], recv: [] });
+  assert.deepEqual(rolesNow(all[1]!.state, BOB), { send: [M2], recv: [M1] });
+  assert.deepEqual(intervals(state, ALICE), [
     [0, 10],
     [20, undefined],
   ]);
-  assert.deepEqual(rolesNow(state, ALICE!), { send: [M1], recv: [M2] });
+  assert.deepEqual(rolesNow(state, ALICE), { send: [M1], recv: [M2] });
 });
 
 test("[R7865-6.3-6] a session's stop-time ends everything under it", () => {
   const { state, changes } = play(CALL, [PARTIAL + session(`<stop-time>${at(30)}</stop-time>`), 31]);
-  assert.deepEqual(intervals(state, ALICE!), [[0, 30]]);
-  assert.deepEqual(intervals(state, BOB!), [[0, 30]]);
-  assert.deepEqual(rolesNow(state, BOB!), { send: [], recv: [] });
+  assert.deepEqual(intervals(state, ALICE), [[0, 30]]);
+  assert.deepEqual(intervals(state, BOB), [[0, 30]]);
+  assert.deepEqual(rolesNow(state, BOB), { send: [], recv: [] });
   assert.ok(streamsOf(state).every(({ current }) => !current));
   assert.deepEqual(
     streamsOf(state).map(({ everSenders }) => everSenders),
@@ -172,19 +174,19 @@ test("[R7865-6.3-6] a session's stop-time ends everything under it", () => {
 });
 
 test("[R7865-5-2] [V-25] a complete document closes what it no longer has, and keeps its history", () => {
-  const without = CALL.replace(person(BOB!, "sip:bob@example.com"), "")
-    .replace(joins(BOB!, `<associate-time>${at(0)}</associate-time>`), "")
-    .replace(roles(BOB!, [M2!], [M1!]), "");
+  const without = CALL.replace(person(BOB, "sip:bob@example.com"), "")
+    .replace(joins(BOB, `<associate-time>${at(0)}</associate-time>`), "")
+    .replace(roles(BOB, [M2], [M1]), "");
   const { state, changes, warnings } = play(CALL, [without, 10], [without, 20]);
   assert.deepEqual(changes, [], "the third says nothing new");
   assert.deepEqual(warnings, []);
   const bob = participantsOf(state).find(({ participantId }) => participantId === BOB)!;
   assert.equal(bob.current, false);
-  assert.deepEqual(intervals(state, BOB!), [[0, 10]]);
+  assert.deepEqual(intervals(state, BOB), [[0, 10]]);
   assert.deepEqual(streamsOf(state)[1]!.senders, []);
   assert.deepEqual(streamsOf(state)[1]!.everSenders, [BOB]);
-  assert.deepEqual(rolesNow(state, ALICE!), { send: [M1], recv: [M2] });
-  assert.deepEqual(intervals(state, ALICE!), [[0, undefined]]);
+  assert.deepEqual(rolesNow(state, ALICE), { send: [M1], recv: [M2] });
+  assert.deepEqual(intervals(state, ALICE), [[0, undefined]]);
 });
 
 test("[V-25] a complete document that is repeated, ended session and all, changes nothing", () => {
@@ -197,21 +199,21 @@ test("[V-25] a complete document that is repeated, ended session and all, change
 
 test("a complete document with a new session moves the streams and keeps those who go on talking", () => {
   const transferred = [
-    session("", S2!),
-    person(BOB!, "sip:bob@example.com"),
-    person(CAROL!, "sip:carol@example.com"),
-    stream(M1!, "1", S2!),
-    stream(M2!, "2", S2!),
-    joins(CAROL!, "", S2!),
-    joins(BOB!, "", S2!),
-    roles(CAROL!, [M1!], [M2!]),
-    roles(BOB!, [M2!], [M1!]),
+    session("", S2),
+    person(BOB, "sip:bob@example.com"),
+    person(CAROL, "sip:carol@example.com"),
+    stream(M1, "1", S2),
+    stream(M2, "2", S2),
+    joins(CAROL, "", S2),
+    joins(BOB, "", S2),
+    roles(CAROL, [M1], [M2]),
+    roles(BOB, [M2], [M1]),
   ].join("");
   const { state } = play(CALL, [transferred, 10]);
-  assert.deepEqual(intervals(state, BOB!), [[0, 10]]);
-  assert.deepEqual(intervals(state, BOB!, S2!), [[10, undefined]]);
-  assert.deepEqual(rolesNow(state, BOB!), { send: [M2], recv: [M1] });
-  assert.deepEqual(rolesNow(state, ALICE!), { send: [], recv: [] });
+  assert.deepEqual(intervals(state, BOB), [[0, 10]]);
+  assert.deepEqual(intervals(state, BOB, S2), [[10, undefined]]);
+  assert.deepEqual(rolesNow(state, BOB), { send: [M2], recv: [M1] });
+  assert.deepEqual(rolesNow(state, ALICE), { send: [], recv: [] });
   assert.deepEqual(
     streamsOf(state).map(({ senders, everSenders, current }) => ({ senders, everSenders, current })),
     [
@@ -224,7 +226,7 @@ test("a complete document with a new session moves the streams and keeps those w
 test("[R7865-6.4-3] [R7865-6.4-4] a session is recorded in intervals; naming it opens the first", () => {
   const recorded = (applied: Applied) =>
     applied.state.sessions
-      .get(objectIdKey(S!))!
+      .get(objectIdKey(S))!
       .recorded.map(({ fromMs, untilMs }) => [fromMs - T0, untilMs === undefined ? undefined : untilMs - T0]);
   const assoc = (inside: string) =>
     `${PARTIAL}<sessionrecordingassoc session_id="${S}">${inside}</sessionrecordingassoc>`;
@@ -243,7 +245,7 @@ test("[R7865-6.4-3] [R7865-6.4-4] a session is recorded in intervals; naming it 
 });
 
 test("[R7865-6.8-8] references to what is not declared stay pending and are resolved later", () => {
-  const { all, state } = play(CALL, PARTIAL + roles(ALICE!, [M1!, M3!], [M2!]), PARTIAL + stream(M3!, "3"));
+  const { all, state } = play(CALL, PARTIAL + roles(ALICE, [M1, M3], [M2]), PARTIAL + stream(M3, "3"));
   assert.deepEqual(
     all[1]!.warnings.map(({ code }) => code),
     ["METADATA_PENDING_REFERENCE"],
@@ -254,16 +256,16 @@ test("[R7865-6.8-8] references to what is not declared stay pending and are reso
 });
 
 test("a partial without any base, and one that refers to strangers, ask for a snapshot", () => {
-  const first = play(PARTIAL + roles(ALICE!, [M1!]));
+  const first = play(PARTIAL + roles(ALICE, [M1]));
   assert.equal(first.needsSnapshot, true);
   assert.ok(first.warnings.some(({ code }) => code === "METADATA_PARTIAL_WITHOUT_SNAPSHOT"));
-  assert.deepEqual(rolesNow(first.state, ALICE!), { send: [M1], recv: [] });
-  assert.equal(play(CALL, PARTIAL + roles(CAROL!, [M3!])).needsSnapshot, true);
-  assert.equal(play(CALL, PARTIAL + roles(ALICE!, [M3!])).needsSnapshot, false);
+  assert.deepEqual(rolesNow(first.state, ALICE), { send: [M1], recv: [] });
+  assert.equal(play(CALL, PARTIAL + roles(CAROL, [M3])).needsSnapshot, true);
+  assert.equal(play(CALL, PARTIAL + roles(ALICE, [M3])).needsSnapshot, false);
 });
 
 test("[R7865-6.10-4] one UUID for two things: the second is ignored", () => {
-  const { state, warnings } = play(session() + person(ALICE!, "sip:a@b") + stream(ALICE!, "1"));
+  const { state, warnings } = play(session() + person(ALICE, "sip:a@b") + stream(ALICE, "1"));
   assert.deepEqual(
     warnings.map(({ code }) => code),
     ["METADATA_DUPLICATE_ID"],
@@ -304,9 +306,9 @@ test("[R7865-6.2-5] a later group-ref moves the session", () => {
 
 test("[R7865-6.7-3] [R7865-6.7-1] a stream may belong to no session, then to one, then to another", () => {
   const { all } = play(
-    stream(M1!, "1", null),
-    PARTIAL + session() + stream(M1!, "1"),
-    PARTIAL + session("", S2!) + stream(M1!, "1", S2!),
+    stream(M1, "1", null),
+    PARTIAL + session() + stream(M1, "1"),
+    PARTIAL + session("", S2) + stream(M1, "1", S2),
   );
   assert.deepEqual(
     all.map(({ state }) => streamsOf(state)[0]!.sessionId),
@@ -325,7 +327,7 @@ test("what is kept is bounded", () => {
   const comings = Array.from({ length: 10 }, (_, n): [string, number] => [
     PARTIAL +
       joins(
-        ALICE!,
+        ALICE,
         n % 2 === 0
           ? `<associate-time>${at(n + 1)}</associate-time>`
           : `<disassociate-time>${at(n + 1)}</disassociate-time>`,
@@ -335,10 +337,10 @@ test("what is kept is bounded", () => {
   const busy = playWith(
     { maxIntervals: 3 },
     EMPTY_METADATA_STATE,
-    session() + person(ALICE!, "sip:a@b"),
+    session() + person(ALICE, "sip:a@b"),
     ...comings,
   );
-  assert.deepEqual(intervals(busy.state, ALICE!), [
+  assert.deepEqual(intervals(busy.state, ALICE), [
     [5, 6],
     [7, 8],
     [9, 10],
