@@ -142,6 +142,11 @@ test("[R7866-11.2-1] a feature tag is reached outside the brackets, and inside t
   assert.ok(uri.ok && "params" in uri.value && featureTag(uri.value.params, "+sip.src"));
 });
 
+test("[R5118-1] IPv6 references are read everywhere, and asked for in a Request-URI", () => {
+  assert.equal(overUdp(read("valid/ipv6-everywhere")), "accept");
+  assert.equal(overUdp(read("invalid/ipv6-without-brackets")), "400 answered");
+});
+
 test("what the valid messages say is understood", () => {
   const folded = message("folded-and-compact");
   assert.equal(folded.headers.list("Via").length, 3);
