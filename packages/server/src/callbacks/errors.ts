@@ -2,6 +2,7 @@ import { type Fault, PlatformError } from "../observe/index.ts";
 
 /** Why no answer came, with Twilio's code for it. */
 export const WEBHOOK_FAILURES = {
+  noAccount: { code: "WEBHOOK_NO_ACCOUNT", publicCode: 20404, fault: "bug" },
   badUrl: { code: "WEBHOOK_BAD_URL", publicCode: 11100, fault: "caller" },
   badHost: { code: "WEBHOOK_BAD_HOST", publicCode: 11210, fault: "caller" },
   addressRefused: { code: "WEBHOOK_ADDRESS_REFUSED", publicCode: 11210, fault: "caller" },
