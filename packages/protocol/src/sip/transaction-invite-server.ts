@@ -31,7 +31,7 @@ export const INVITE_SERVER = {
     "1xx": { to: "Proceeding", do: ["send"] },
     "2xx": { to: "Accepted", do: ["send"] },
     "300-699": { to: "Completed", do: ["send"] },
-    transportError: { to: "Proceeding", do: ["reportTransportError"] }, // RFC 6026 §8.8: stays where it is
+    transportError: { to: "Proceeding", do: ["reportTransportError"] }, // RFC 6026: stays where it is
     abandon: { to: "Terminated", do: [] },
   },
   Accepted: {

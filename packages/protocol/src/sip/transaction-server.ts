@@ -24,7 +24,7 @@ export const NON_INVITE_SERVER = {
     request: { to: "Proceeding", do: ["resend"] },
     "1xx": { to: "Proceeding", do: ["send"] },
     "200-699": { to: "Completed", do: ["send"] },
-    transportError: { to: "Proceeding", do: ["reportTransportError"] }, // RFC 6026 §8.8: stays where it is
+    transportError: { to: "Proceeding", do: ["reportTransportError"] }, // RFC 6026: stays where it is
     abandon: { to: "Terminated", do: [] },
   },
   Completed: {

@@ -12,6 +12,7 @@ export type {
   OutgoingInvite,
   OutgoingInviteHandlers,
   ReceivedPart,
+  ReinviteOptions,
   SipBody,
   SipDialog,
   TraceEvent,

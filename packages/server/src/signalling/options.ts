@@ -1,4 +1,5 @@
-import type { Hash, Random } from "@callfork/protocol/text";
+import type { DigestHashes, TransactionTimers } from "@callfork/protocol/sip";
+import type { Random } from "@callfork/protocol/text";
 import type { Clock, Resolver, SipTransports } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { UserAgent } from "./types.ts";
@@ -13,7 +14,9 @@ export interface UserAgentOptions {
   /** Product tokens for the User-Agent and Server header fields. */
   readonly userAgentName: string;
   /** Hashes for digest; `node:crypto`'s when left out. */
-  readonly hashes?: { readonly md5: Hash; readonly sha256: Hash };
+  readonly hashes?: DigestHashes;
+  /** T1, T2, T4 and Timer D; the values of RFC 3261 when left out. */
+  readonly timers?: TransactionTimers;
   /** Client and server transactions that may live at once; requests beyond get 503. Default 20,000. */
   readonly maximumTransactions?: number;
   /** Dialogs that may live at once; INVITEs beyond get 503. Default 10,000. */

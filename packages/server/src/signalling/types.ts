@@ -132,6 +132,11 @@ export interface DialogRequestOptions {
   readonly headers?: readonly HeaderLine[];
 }
 
+export interface ReinviteOptions extends DialogRequestOptions {
+  /** A 2xx came. The body returned goes into the ACK: the answer, when the re-INVITE carried no offer. */
+  onAnswered?(response: SipResponse, body: readonly ReceivedPart[]): SipBody | undefined;
+}
+
 export interface SipDialog {
   readonly callId: string;
   readonly localTag: string;
@@ -142,7 +147,7 @@ export interface SipDialog {
   readonly remoteAllow: ReadonlySet<string>;
   attach(handlers: DialogHandlers): void;
   /** Resolves with the final answer, whatever its status; ACK is sent. Glare (491) is retried as §14.1 says. */
-  reinvite(options: DialogRequestOptions): Promise<SipResponse>;
+  reinvite(options: ReinviteOptions): Promise<SipResponse>;
   update(options: DialogRequestOptions): Promise<SipResponse>;
   request(method: string, options: DialogRequestOptions): Promise<SipResponse>;
   /** Ends the dialog; repeated calls do nothing more. Resolves when answered or given up. */

@@ -1,0 +1,24 @@
+/** For Allow: what the user agent serves by itself. PRACK is missing: reliable provisionals are not offered. */
+export const ALLOWED_METHODS = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO"] as const;
+
+export const ALLOW = ALLOWED_METHODS.join(", ");
+
+/** Methods with an RFC of their own: refused with 405, all others with 501 (RFC 3261 §21.4.6, §21.5.2). */
+export const REGISTERED_METHODS: ReadonlySet<string> = new Set([
+  ...ALLOWED_METHODS,
+  "MESSAGE",
+  "NOTIFY",
+  "PRACK",
+  "PUBLISH",
+  "REFER",
+  "REGISTER",
+  "SUBSCRIBE",
+]);
+
+export const ACCEPT =
+  "application/sdp, multipart/mixed, application/rs-metadata+xml, application/rs-metadata";
+
+/** Option tags that may stand in a peer's Require (RFC 7866 §6, RFC 4028). */
+export const SUPPORTED_OPTIONS = ["siprec", "timer"] as const;
+
+export const SUPPORTED = SUPPORTED_OPTIONS.join(", ");

@@ -1,0 +1,171 @@
+import { type Dialog, parseSipUri, type SipRequest } from "@callfork/protocol/sip";
+import { parseDecimal } from "@callfork/protocol/text";
+import type { SipFlow, Timer } from "../net/index.ts";
+import type { ReceivedBody } from "./body.ts";
+import { type Core, retryAfterSeconds } from "./core.ts";
+import { capabilityLines } from "./dialog-server.ts";
+import type { DialogOwner } from "./dialog-table.ts";
+import { InviteOverError } from "./errors.ts";
+import { InviteDialog } from "./invite-dialog.ts";
+import { type ContactOptions, formatContact } from "./outgoing-request.ts";
+import type { ServerTransaction } from "./server-transaction.ts";
+import type {
+  HeaderLine,
+  IncomingInvite,
+  IncomingInviteHandlers,
+  ReceivedPart,
+  SipBody,
+  SipDialog,
+} from "./types.ts";
+
+/** RFC 3261 §13.3.1.1: a UAS that takes its time "MUST send a non-100 provisional response at every minute". */
+const PROVISIONAL_EVERY_MS = 60_000;
+
+/** An INVITE outside a dialog, until it is answered, refused, canceled or expired. */
+export class InviteServer implements IncomingInvite, DialogOwner {
+  readonly request: SipRequest;
+  readonly flow: SipFlow;
+  readonly callId: string;
+  readonly body: readonly ReceivedPart[];
+  readonly warnings: readonly string[];
+  readonly #core: Core;
+  readonly #transaction: ServerTransaction;
+  readonly #dialog: Dialog;
+  readonly #onSettled: () => void;
+  /** For our Contact: who was called. */
+  readonly #user: string | undefined;
+  #handlers: IncomingInviteHandlers | undefined;
+  #isCanceled = false;
+  #latest: Parameters<IncomingInvite["provisional"]> = [183];
+  #minute: Timer | undefined;
+  #expiry: Timer | undefined;
+
+  constructor(
+    core: Core,
+    transaction: ServerTransaction,
+    dialog: Dialog,
+    body: ReceivedBody,
+    onSettled: () => void,
+  ) {
+    this.#core = core;
+    this.#transaction = transaction;
+    this.#dialog = dialog;
+    this.#onSettled = onSettled;
+    const uri = parseSipUri(transaction.request.uri);
+    this.#user = uri.ok ? uri.value.user : undefined;
+    this.request = transaction.request;
+    this.flow = transaction.flow;
+    this.callId = transaction.callId;
+    this.body = body.parts;
+    this.warnings = body.warnings;
+    core.dialogs.set(dialog.key, this);
+    this.#everyMinute();
+    this.#watchExpires();
+  }
+
+  /** Somebody has taken charge: attached, or answered. */
+  get isTaken(): boolean {
+    return this.#handlers !== undefined || this.#transaction.isAnswered;
+  }
+
+  attach(handlers: IncomingInviteHandlers): void {
+    this.#handlers = handlers;
+    if (this.#isCanceled) handlers.onCanceled();
+  }
+
+  provisional(
+    status: number,
+    options: { readonly body?: SipBody; readonly headers?: readonly HeaderLine[] } = {},
+  ): void {
+    if (this.#transaction.isAnswered) return;
+    this.#latest = [status, options];
+    this.#everyMinute();
+    this.#transaction.respond(status, {
+      body: options.body,
+      toTag: this.#dialog.localTag,
+      headers: [
+        ["Contact", this.#contact({ user: this.#user })],
+        ...capabilityLines(),
+        ...(options.headers ?? []),
+      ],
+    });
+  }
+
+  answer(options: Parameters<IncomingInvite["answer"]>[0]): SipDialog {
+    if (this.#transaction.isAnswered) throw new InviteOverError("the INVITE has had its final answer");
+    this.#settle();
+    const contact: ContactOptions = { user: this.#user, parameters: options.contactParameters };
+    this.#dialog.confirm();
+    const dialog = new InviteDialog(this.#core, {
+      dialog: this.#dialog,
+      message: this.request,
+      path: this.flow,
+      contact,
+    });
+    dialog.register();
+    const response = this.#transaction.respond(200, {
+      body: options.body,
+      toTag: this.#dialog.localTag,
+      headers: [["Contact", this.#contact(contact)], ...capabilityLines(), ...(options.headers ?? [])],
+    });
+    dialog.awaitAck(this.#transaction, response);
+    return dialog;
+  }
+
+  reject(
+    status: number,
+    options: { readonly reason?: string; readonly headers?: readonly HeaderLine[] } = {},
+  ): void {
+    if (this.#transaction.isAnswered) return;
+    this.#settle();
+    this.#core.dialogs.delete(this.#dialog.key, this);
+    this.#transaction.respond(status, { ...options, toTag: this.#dialog.localTag });
+  }
+
+  /** A CANCEL came (its 200 is sent), the caller's BYE, or the INVITE expired: 487. */
+  cancel(): void {
+    if (this.#transaction.isAnswered) return;
+    this.reject(487);
+    this.#isCanceled = true;
+    this.#handlers?.onCanceled();
+  }
+
+  /** A request in the early dialog. §15: "The caller's UA MAY send a BYE for … early dialogs". */
+  receive(transaction: ServerTransaction): void {
+    const { method } = transaction.request;
+    if (this.#dialog.receive(transaction.request) === "outOfOrder") transaction.respond(500);
+    else if (method === "BYE") {
+      transaction.respond(200);
+      this.cancel();
+    } else if (method === "OPTIONS") transaction.respond(200, { headers: capabilityLines() });
+    else {
+      const retryAfter = retryAfterSeconds(this.#core.random, 0, 10); // §14.2, RFC 3311 §5.2: the INVITE comes first
+      transaction.respond(500, { headers: [["Retry-After", retryAfter]] });
+    }
+  }
+
+  receiveAck(): void {}
+
+  #settle(): void {
+    this.#minute?.cancel();
+    this.#expiry?.cancel();
+    this.#onSettled();
+  }
+
+  #contact(options: ContactOptions): string {
+    const { transport, remoteAddress } = this.flow;
+    return formatContact(this.#core.transports.sentBy(transport, remoteAddress), transport, options);
+  }
+
+  #everyMinute(): void {
+    this.#minute?.cancel();
+    this.#minute = this.#core.clock.setTimer(PROVISIONAL_EVERY_MS, () => this.provisional(...this.#latest));
+  }
+
+  /** §13.3.1: an INVITE may say itself how long it is good for. */
+  #watchExpires(): void {
+    const seconds = parseDecimal(this.request.headers.get("Expires")?.trim() ?? "", 2 ** 31 / 1000);
+    if (seconds === undefined) return;
+    this.#expiry = this.#core.clock.setTimer(seconds * 1000, () => this.cancel());
+  }
+}

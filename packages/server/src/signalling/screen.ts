@@ -1,0 +1,35 @@
+import { parseUri, type SipRequest } from "@callfork/protocol/sip";
+import { receivedBody } from "./body.ts";
+import { ACCEPT, SUPPORTED_OPTIONS } from "./capabilities.ts";
+import type { RespondOptions } from "./server-transaction.ts";
+
+export interface Refusal extends RespondOptions {
+  readonly status: number;
+}
+
+/**
+ * What is wrong with a request before anybody looks at what it wants (RFC 3261 §8.2.2, §8.2.3): its URI scheme, its
+ * extensions, the encoding and form of its body. Max-Forwards does not matter here: a UAS is where a request ends.
+ */
+export function screen(request: SipRequest): Refusal | undefined {
+  const { method, headers } = request;
+  if (method === "CANCEL") return undefined; // §8.2.2.3: Require is not for CANCEL
+  const unsupported = headers
+    .list("Require")
+    .filter((tag) => !SUPPORTED_OPTIONS.some((known) => known === tag.toLowerCase()));
+  if (unsupported.length > 0) {
+    return { status: 420, headers: [["Unsupported", unsupported.join(", ")]] };
+  }
+  if (method === "BYE") return undefined; // whatever it carries, it ends the dialog
+  const uri = parseUri(request.uri);
+  if (uri.ok && uri.value.scheme === "other") return { status: 416 };
+  const encoding = headers.get("Content-Encoding")?.toLowerCase() ?? "identity";
+  if (encoding !== "identity" && request.body.length > 0) {
+    return { status: 415, headers: [["Accept-Encoding", "identity"]] };
+  }
+  const body = receivedBody(request);
+  if ("problem" in body) {
+    return { status: 400, reason: `Bad Body: ${body.problem}`, headers: [["Accept", ACCEPT]] };
+  }
+  return undefined;
+}
