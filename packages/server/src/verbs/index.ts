@@ -1,3 +1,4 @@
+export { createDirector } from "./create-director.ts";
 export {
   type CreateDirector,
   DEFAULT_DOCUMENT_LIMITS,
