@@ -55,6 +55,18 @@ test("what was handed out stays as it was", () => {
   assert.deepEqual(show(outputs), before);
 });
 
+test("a chunk may be written over once it was pushed", () => {
+  const framer = new SipStreamFramer();
+  const message = info("abcdef");
+  const buffer = Buffer.alloc(50);
+  const outputs: FramerOutput[] = [];
+  for (let at = 0; at < message.length; at += 50) {
+    const length = buffer.write(message.slice(at, at + 50));
+    outputs.push(...framer.push(buffer.subarray(0, length)));
+  }
+  assert.deepEqual(show(outputs), [message]);
+});
+
 test("[R5626-4.4.1-1] two line ends between messages are a ping, one is a pong", () => {
   assert.deepEqual(show(feed("\r\n\r\n")), ["ping"]);
   assert.deepEqual(show(feed("\r\n")), ["pong"]);

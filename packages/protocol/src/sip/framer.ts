@@ -43,6 +43,7 @@ export class SipStreamFramer {
   /**
    * Takes the next octets of the connection.
    *
+   * @param chunk - may be reused by the caller once the messages that lie in it were dealt with
    * @returns what they complete, in order. A message that lay in `chunk` as a whole is a view into it, else a view into
    *   a buffer of its own; the framer never writes to either again.
    */
@@ -139,9 +140,12 @@ export class SipStreamFramer {
     return this.#held.subarray(0, length);
   }
 
-  /** Keeps a copy of the rest: what was handed out before it belongs to others. */
+  /**
+   * Keeps a copy of the rest: what was handed out before it belongs to others, and the chunk may be written over.
+   * (`slice` would not do: on a Node `Buffer` it is a view.)
+   */
   #hold(rest: Uint8Array): void {
-    this.#held = rest.length === 0 ? EMPTY : rest.slice();
+    this.#held = rest.length === 0 ? EMPTY : new Uint8Array(rest);
     this.#length = rest.length;
   }
 }

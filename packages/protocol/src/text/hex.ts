@@ -9,19 +9,6 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-/** Octets of a hexadecimal text of either case; `undefined` for an odd length or a foreign character. */
-export function fromHex(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0) return undefined;
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) {
-    const high = hexDigit(text.charCodeAt(2 * i));
-    const low = hexDigit(text.charCodeAt(2 * i + 1));
-    if (high < 0 || low < 0) return undefined;
-    bytes[i] = high * 16 + low;
-  }
-  return bytes;
-}
-
 /** The value of one hexadecimal digit given by its character code, or -1. */
 export function hexDigit(code: number): number {
   if (code >= 0x30 && code <= 0x39) return code - 0x30;

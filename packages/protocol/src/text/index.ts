@@ -1,6 +1,6 @@
 export { fromBase64, toBase64 } from "./base64.ts";
 export type { Hash, Millis, Output, Random } from "./core.ts";
-export { fromHex, hexDigit, toHex } from "./hex.ts";
+export { hexDigit, toHex } from "./hex.ts";
 export { err, ok, type Result } from "./result.ts";
 export {
   isBlank,
