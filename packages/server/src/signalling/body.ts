@@ -63,6 +63,7 @@ export function putHeaders(headers: SipHeaders, lines: readonly HeaderLine[] = [
 }
 
 const OURS: ReadonlySet<string> = new Set([
+  "max-forwards",
   "allow",
   "accept",
   "supported",
