@@ -1,5 +1,15 @@
 export { createSystemClock } from "./clock.ts";
+export { createDgramPacketIo, type DgramPacketIoOptions } from "./dgram-packet-io.ts";
 export { isLocalAddress, localAddressFor } from "./local-address.ts";
+export {
+  MAX_PACKET_BYTES,
+  type PacketBatch,
+  type PacketIo,
+  type PacketIoCounters,
+  type PacketIoHandlers,
+  type PortIndex,
+} from "./packet-io.ts";
+export { PortPairs, type PortPairsOptions, PortsExhaustedError } from "./port-pairs.ts";
 export { createResolver, type ResolverOptions } from "./resolver.ts";
 export { createSipTransports, type SipTransportLimits, type SipTransportsOptions } from "./sip-transports.ts";
 export { ListenError, TransportError, type TransportErrorReason } from "./transport-error.ts";

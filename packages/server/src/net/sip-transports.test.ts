@@ -116,7 +116,7 @@ test("[R3261-18.1.1-2] requests to one peer share a TCP connection, and answers 
   assert.equal(back.flow.remotePort, to.port);
 });
 
-test("[R3261-18.3-1] a stream is framed however TCP cuts it", async (t) => {
+test("a stream is framed however TCP cuts it", async (t) => {
   const server = await open(t);
   const peer = await dial(t, server.transports.sentBy("tcp", LOCALHOST).port);
   const stream = request("one") + request("two") + request("three");
@@ -128,7 +128,7 @@ test("[R3261-18.3-1] a stream is framed however TCP cuts it", async (t) => {
   assert.equal(heard.map((one) => one.text).join(""), stream);
 });
 
-test("[R5626-4.4.1-1] a double CRLF between messages is answered with a single one", async (t) => {
+test("a double CRLF between messages is answered with a single one", async (t) => {
   const server = await open(t);
   const peer = await dial(t, server.transports.sentBy("tcp", LOCALHOST).port);
   const pong = once(peer, "data");

@@ -40,8 +40,12 @@ export class ListenError extends PlatformError {
   override readonly sipStatus = 503;
   override readonly httpStatus = 503;
 
+  /** Another process (or we) had it already; false: the address is not ours, or we may not. */
+  readonly inUse: boolean;
+
   constructor(what: string, cause: unknown) {
     super(`cannot listen on ${what}: ${errnoOf(cause) ?? String(cause)}`, { cause });
+    this.inUse = errnoOf(cause) === "EADDRINUSE";
   }
 }
 

@@ -1,0 +1,290 @@
+import assert from "node:assert/strict";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { MessageChannel } from "node:worker_threads";
+import { MAX_PACKET_BYTES, type PacketIo, type PortIndex } from "./packet-io.ts";
+import { ListenError } from "./transport-error.ts";
+
+const LOCALHOST = "127.0.0.1";
+
+/** What every implementation of `PacketIo` has to do, over real sockets. Call it once for each, in a test file of its own. */
+export function testPacketIo(name: string, create: () => PacketIo): void {
+  test(`${name}: packets arrive unchanged, in order, each with port and source`, async (t) => {
+    const { io, received } = start(t, create);
+    const [a, b] = [await openFree(io), await openFree(io)];
+    const [x, y] = [await peer(t), await peer(t)];
+    const sent: string[] = [];
+    for (let i = 0; i < 100; i++) {
+      const text = `packet ${i} ${"x".repeat(i * 13)}`;
+      const [from, to] = i % 3 === 0 ? [x, b] : [y, a];
+      sent.push(`${to} ${LOCALHOST}:${from.address().port} ${text}`);
+      from.send(text, io.localPort(to), LOCALHOST);
+    }
+    const seen = await received(100);
+    for (const port of [a, b]) {
+      const here = (line: string): boolean => line.startsWith(`${port} `);
+      assert.deepEqual(seen.filter(here), sent.filter(here));
+    }
+  });
+
+  test(`${name}: empty datagrams and the largest packet come through, larger ones are counted`, async (t) => {
+    const { io, received } = start(t, create);
+    const port = await openFree(io);
+    const x = await peer(t);
+    const from = `${port} ${LOCALHOST}:${x.address().port}`;
+    for (const length of [0, 1, 65_507, MAX_PACKET_BYTES + 1, MAX_PACKET_BYTES]) {
+      x.send(Buffer.alloc(length, 0x61), io.localPort(port), LOCALHOST);
+    }
+    const lengths = (await received(3)).map((line) => line.length - from.length - 1);
+    assert.deepEqual(lengths, [0, 1, MAX_PACKET_BYTES]);
+    assert.equal(io.counters.oversized, 2);
+  });
+
+  test(`${name}: sends go to the peer from the port's own number, received bytes and built ones`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const port = await openFree(io);
+    const [x, y] = [await peer(t), await peer(t)];
+    for (const exclusive of [false, true]) {
+      io.setPeer(port, LOCALHOST, y.address().port, exclusive);
+      const answers = collect(y, 2);
+      onBatch((batch) => {
+        assert.equal(batch.count, 1);
+        assert.equal(batch.fromPeer[0], exclusive ? 1 : 0);
+        const [at, length] = [batch.offset[0]!, batch.length[0]!];
+        io.send(port, at, length);
+        const copy = io.reserve(length);
+        batch.bytes.copyWithin(copy, at, at + length);
+        batch.bytes[copy] = 0x42;
+        io.send(port, copy, length);
+      });
+      (exclusive ? y : x).send("Aaa", io.localPort(port), LOCALHOST);
+      const seen = await answers;
+      assert.deepEqual(
+        seen.map((one) => `${one.from.port} ${one.text}`),
+        [`${io.localPort(port)} Aaa`, `${io.localPort(port)} Baa`],
+      );
+    }
+  });
+
+  test(`${name}: an exclusive peer is the only one heard, until it is cleared`, async (t) => {
+    const { io, received } = start(t, create);
+    const port = await openFree(io);
+    const [x, y] = [await peer(t), await peer(t)];
+    io.setPeer(port, LOCALHOST, x.address().port, true);
+    y.send("stranger", io.localPort(port), LOCALHOST);
+    x.send("peer", io.localPort(port), LOCALHOST);
+    assert.match((await received(1))[0]!, /peer$/);
+    io.clearPeer(port);
+    y.send("now welcome", io.localPort(port), LOCALHOST);
+    assert.match((await received(1))[0]!, /now welcome$/);
+    io.setPeer(port, LOCALHOST, y.address().port, true);
+    x.send("stranger", io.localPort(port), LOCALHOST);
+    y.send("new peer", io.localPort(port), LOCALHOST);
+    assert.match((await received(1))[0]!, /new peer$/);
+  });
+
+  test(`${name}: many sends of one turn keep their content and order`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const port = await openFree(io);
+    const x = await peer(t);
+    io.setPeer(port, LOCALHOST, x.address().port, true);
+    const answers = collect(x, 100);
+    onBatch((batch) => {
+      for (let i = 0; i < 100; i++) {
+        const at = io.reserve(300);
+        batch.bytes.fill(i, at, at + 300);
+        io.send(port, at, 300);
+      }
+    });
+    x.send("go", io.localPort(port), LOCALHOST);
+    (await answers).forEach((one, i) => {
+      assert.deepEqual(one.bytes, Buffer.alloc(300, i));
+    });
+  });
+
+  test(`${name}: a turn that wants more than the slab holds is told so, and the next one is not`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const port = await openFree(io);
+    const x = await peer(t);
+    let reserved = 0;
+    onBatch(() => {
+      while (io.reserve(MAX_PACKET_BYTES) >= 0) reserved++;
+    });
+    x.send("go", io.localPort(port), LOCALHOST);
+    await until(t, () => reserved > 0);
+    assert.ok(reserved >= 256, `${reserved}`);
+    assert.equal(io.counters.slabOverflow, 1);
+    const first = reserved;
+    x.send("go", io.localPort(port), LOCALHOST);
+    await until(t, () => reserved > first);
+    assert.equal(reserved, 2 * first);
+  });
+
+  test(`${name}: a port in use is refused as such, and closing frees it under traffic`, async (t) => {
+    const { io, received } = start(t, create);
+    const port = await openFree(io);
+    const number = io.localPort(port);
+    await assert.rejects(
+      io.open(LOCALHOST, number),
+      (error: unknown) => error instanceof ListenError && error.inUse,
+    );
+    await assert.rejects(
+      io.open("192.0.2.254", number),
+      (error: unknown) => error instanceof ListenError && !error.inUse,
+    );
+    const x = await peer(t);
+    const traffic = setInterval(() => x.send("traffic", number, LOCALHOST), 1);
+    t.after(() => clearInterval(traffic));
+    await received(3);
+    for (let i = 0; i < 5; i++) {
+      await io.close(port);
+      io.send(port, 0, 10);
+      assert.equal(await io.open(LOCALHOST, number), port);
+      await received(1);
+    }
+  });
+
+  test(`${name}: nobody listening at an exclusive peer is told, and the port lives on`, async (t) => {
+    const { io, onBatch, unreachable, received } = start(t, create);
+    const port = await openFree(io);
+    const gone = await peer(t);
+    const number = gone.address().port;
+    gone.close();
+    await once(gone, "close");
+    const x = await peer(t);
+    io.setPeer(port, LOCALHOST, number, true);
+    const other = await openFree(io);
+    onBatch(() => {
+      const at = io.reserve(4);
+      io.send(port, at, 4);
+    });
+    x.send("go", io.localPort(other), LOCALHOST);
+    assert.equal(await unreachable(), port);
+    onBatch(undefined);
+    io.setPeer(port, LOCALHOST, x.address().port, true);
+    x.send("still here", io.localPort(port), LOCALHOST);
+    assert.match((await received(1)).at(-1)!, /still here$/);
+  });
+
+  test(`${name}: wake-ups come at the time asked for, the last request counts, and messages are delivered`, async (t) => {
+    const { io, woken } = start(t, create);
+    const from = performance.now();
+    io.wakeAt(from + 60_000);
+    io.wakeAt(from + 10);
+    assert.ok((await woken()) >= from + 10);
+    const { port1, port2 } = new MessageChannel();
+    const message = new Promise((resolve) => {
+      io.listen(port2, resolve);
+    });
+    port1.postMessage({ hello: 1 });
+    assert.deepEqual(await message, { hello: 1 });
+  });
+}
+
+/** A port of a number that nobody has: 0 is no number a `PacketIo` knows. */
+async function openFree(io: PacketIo): Promise<PortIndex> {
+  for (;;) {
+    const probe = createSocket("udp4");
+    probe.bind(0, LOCALHOST);
+    await once(probe, "listening");
+    const { port } = probe.address();
+    probe.close();
+    await once(probe, "close");
+    try {
+      return await io.open(LOCALHOST, port);
+    } catch (error) {
+      if (!(error instanceof ListenError && error.inUse)) throw error;
+    }
+  }
+}
+
+interface Started {
+  readonly io: PacketIo;
+  /** Replaces what is done with a batch; without, packets are kept for `received`. */
+  onBatch(run: Parameters<PacketIo["attach"]>[0]["onBatch"] | undefined): void;
+  /** The next `count` packets as "port address:port text". */
+  received(count: number): Promise<string[]>;
+  unreachable(): Promise<PortIndex>;
+  woken(): Promise<number>;
+}
+
+function start(t: TestContext, create: () => PacketIo): Started {
+  const io = create();
+  t.after(() => io.stop());
+  const packets: string[] = [];
+  const refused: PortIndex[] = [];
+  const wakes: number[] = [];
+  let run: Parameters<PacketIo["attach"]>[0]["onBatch"] | undefined;
+  io.attach({
+    onBatch(batch) {
+      if (run !== undefined) return run(batch);
+      for (let i = 0; i < batch.count; i++) {
+        const at = batch.offset[i]!;
+        const text = Buffer.from(batch.bytes.subarray(at, at + batch.length[i]!)).toString("latin1");
+        packets.push(`${batch.port[i]} ${batch.sourceAddress(i)}:${batch.sourcePort(i)} ${text}`);
+      }
+    },
+    onUnreachable: (port) => refused.push(port),
+    onWake: (now) => wakes.push(now),
+  });
+  return {
+    io,
+    onBatch: (next) => {
+      run = next;
+    },
+    async received(count) {
+      await until(t, () => packets.length >= count);
+      return packets.splice(0, count);
+    },
+    async unreachable() {
+      await until(t, () => refused.length > 0);
+      return refused.shift()!;
+    },
+    async woken() {
+      await until(t, () => wakes.length > 0);
+      return wakes.shift()!;
+    },
+  };
+}
+
+/** Lets the loop turn until something has happened; the runner's time-out ends it when nothing does. */
+async function until(t: TestContext, happened: () => boolean): Promise<void> {
+  while (!happened()) {
+    t.signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+async function peer(t: TestContext): Promise<Socket> {
+  const socket = createSocket("udp4");
+  t.after(() => {
+    try {
+      socket.close();
+    } catch {
+      // The test closed it.
+    }
+  });
+  socket.bind(0, LOCALHOST);
+  await once(socket, "listening");
+  return socket;
+}
+
+interface Datagram {
+  readonly bytes: Buffer;
+  readonly text: string;
+  readonly from: RemoteInfo;
+}
+
+function collect(socket: Socket, count: number): Promise<Datagram[]> {
+  const seen: Datagram[] = [];
+  return new Promise((resolve) => {
+    const take = (bytes: Buffer, from: RemoteInfo): void => {
+      seen.push({ bytes, text: bytes.toString("latin1"), from });
+      if (seen.length < count) return;
+      socket.off("message", take);
+      resolve(seen);
+    };
+    socket.on("message", take);
+  });
+}
