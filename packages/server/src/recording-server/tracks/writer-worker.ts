@@ -1,0 +1,162 @@
+import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
+import { readReceivedBatch } from "../../media/index.ts";
+import { TrackAssembler, type TrackSink } from "./track-assembler.ts";
+import { TrackFile, type TrackFormat } from "./track-file.ts";
+import type { TrackSummary, WriterCommand, WriterReport } from "./writer-messages.ts";
+
+/** `kill -9` loses what is buffered here and no more. */
+const FLUSH_INTERVAL_MS = 500;
+
+/** One track being written. A disk that fails is told once; the audio that it refuses is counted. */
+class LiveTrack implements TrackSink {
+  readonly batches: MessagePort;
+  readonly #path: string;
+  readonly #clockRateHz: number;
+  readonly #formats = new Map<number, TrackFormat>();
+  readonly #payloadTypes = new Set<number>();
+  readonly #assembler: TrackAssembler;
+  readonly #onFailed: (message: string) => void;
+  readonly #onStarted: (firstPacketTime: number) => void;
+  #file: TrackFile | undefined;
+  #failed = false;
+  #unwritten = 0;
+
+  constructor(
+    command: Extract<WriterCommand, { kind: "open" }>,
+    tell: { onStarted(firstPacketTime: number): void; onFailed(message: string): void },
+  ) {
+    this.batches = command.batches;
+    this.#path = command.path;
+    this.#clockRateHz = command.clockRateHz;
+    this.#onStarted = tell.onStarted;
+    this.#onFailed = tell.onFailed;
+    this.addFormats(command.formats);
+    this.#assembler = new TrackAssembler({
+      sink: this,
+      clockRateHz: command.clockRateHz,
+      payloadTypes: this.#payloadTypes,
+    });
+  }
+
+  addFormats(formats: readonly (readonly [number, TrackFormat])[]): void {
+    for (const [payloadType, format] of formats) {
+      this.#formats.set(payloadType, format);
+      this.#payloadTypes.add(payloadType);
+    }
+  }
+
+  take(batch: ArrayBuffer): void {
+    const waited = this.#assembler.counters.firstPacketTime === null;
+    for (const { kind, bytes, arrivalTime } of readReceivedBatch(batch)) {
+      if (kind === "rtp") this.#assembler.push(bytes, arrivalTime);
+    }
+    const { firstPacketTime } = this.#assembler.counters;
+    if (waited && firstPacketTime !== null) this.#onStarted(firstPacketTime);
+  }
+
+  /** Takes what lies in the port already, without waiting. */
+  drain(): void {
+    for (
+      let next = receiveMessageOnPort(this.batches);
+      next !== undefined;
+      next = receiveMessageOnPort(this.batches)
+    ) {
+      if (next.message instanceof ArrayBuffer) this.take(next.message);
+    }
+  }
+
+  audio(payload: Uint8Array, payloadType: number): void {
+    const format = this.#formats.get(payloadType) ?? "mulaw";
+    this.#attempt(payload.length, () => {
+      this.#file ??= new TrackFile(this.#path, format, this.#clockRateHz);
+      this.#file.append(payload, format);
+    });
+  }
+
+  silence(samples: number): void {
+    this.#attempt(samples, () => this.#file?.silence(samples));
+  }
+
+  flush(): void {
+    this.#attempt(0, () => this.#file?.flush());
+  }
+
+  close(): void {
+    this.drain();
+    this.#assembler.flush();
+    const file = this.#file;
+    this.#file = undefined;
+    const format = file?.format;
+    this.#attempt(0, () => file?.close());
+    this.batches.close();
+    this.#closedFormat = format;
+  }
+  #closedFormat: TrackFormat | undefined;
+
+  summary(): TrackSummary {
+    return {
+      ...this.#assembler.counters,
+      format: this.#file?.format ?? this.#closedFormat,
+      unwritten: this.#unwritten,
+    };
+  }
+
+  #attempt(octets: number, write: () => void): void {
+    if (this.#failed) {
+      this.#unwritten += octets;
+      return;
+    }
+    try {
+      write();
+    } catch (error) {
+      this.#failed = true;
+      this.#unwritten += octets;
+      this.#onFailed(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+const tracks = new Map<number, LiveTrack>();
+const main = parentPort!;
+const report = (message: WriterReport): void => main.postMessage(message);
+
+const flusher = setInterval(() => {
+  for (const track of tracks.values()) track.flush();
+}, FLUSH_INTERVAL_MS);
+
+main.on("message", (command: WriterCommand) => {
+  switch (command.kind) {
+    case "open": {
+      const id = command.track;
+      const track = new LiveTrack(command, {
+        onStarted: (firstPacketTime) => report({ kind: "started", track: id, firstPacketTime }),
+        onFailed: (message) => report({ kind: "failed", track: id, message }),
+      });
+      tracks.set(id, track);
+      track.batches.on("message", (batch: unknown) => {
+        if (batch instanceof ArrayBuffer) track.take(batch);
+        // The media worker holds back when too many batches are unread: each one is acknowledged.
+        track.batches.postMessage(0);
+      });
+      break;
+    }
+    case "formats":
+      tracks.get(command.track)?.addFormats(command.formats);
+      break;
+    case "ask":
+      report({ kind: "answer", question: command.question, summary: tracks.get(command.track)?.summary() });
+      break;
+    case "close": {
+      const track = tracks.get(command.track);
+      tracks.delete(command.track);
+      track?.close();
+      report({ kind: "answer", question: command.question, summary: track?.summary() });
+      break;
+    }
+    case "stop":
+      clearInterval(flusher);
+      for (const track of tracks.values()) track.close();
+      tracks.clear();
+      main.close();
+  }
+});
