@@ -79,8 +79,9 @@ export function readHead(bytes: Uint8Array, start: number, end: number, limits: 
   const octets = (from: number, to: number) =>
     isAscii ? to - from : utf8Encode(text.slice(from, to)).length;
   let problem: Problem | undefined;
+  // U+FFFD may be longer than the octet it stands for, hence the minimum.
   const report = (code: SipParseErrorCode, message: string, at: number, status: Problem["status"] = 400) => {
-    problem ??= { code, message, offset: start + octets(0, at), status };
+    problem ??= { code, message, offset: Math.min(start + octets(0, at), end), status };
   };
 
   const nul = text.indexOf("\0");
