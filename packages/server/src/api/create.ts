@@ -2,18 +2,21 @@ import type { Calls, Forks } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Log, Metrics } from "../observe/index.ts";
 import type { RecordingLibrary } from "../recording-server/index.ts";
-import type { ApiStore, Credentials } from "./ports.ts";
-
-/** Whether this node can do its work; `checks` names what was looked at. */
-export interface Readiness {
-  readonly ready: boolean;
-  readonly checks: Readonly<Record<string, boolean>>;
-}
-
-/** The SIP messages of a call and its forks, in order; `undefined`: no such call in that account. */
-export interface CallTraces {
-  trace(accountSid: string, callSid: string): Promise<object | undefined>;
-}
+import { Gate } from "./http/auth.ts";
+import type { Route } from "./http/route.ts";
+import { createHttpServer } from "./http/server.ts";
+import type { ApiStore, CallTraces, Credentials, Readiness } from "./ports.ts";
+import { systemRoutes } from "./system.ts";
+import { accountRoutes } from "./twilio/accounts.ts";
+import { callRoutes } from "./twilio/calls.ts";
+import { keyRoutes } from "./twilio/keys.ts";
+import { numberRoutes } from "./twilio/numbers.ts";
+import { siprecRoutes } from "./twilio/siprec.ts";
+import { alertRoutes } from "./v1/alerts.ts";
+import { connectorRoutes } from "./v1/connectors.ts";
+import { recordingRoutes } from "./v1/recordings.ts";
+import { traceRoutes } from "./v1/traces.ts";
+import { trunkRoutes } from "./v1/trunks.ts";
 
 export interface ApiLimits {
   /** Requests a second that one principal may send, after a burst. Default 200, burst 400. */
@@ -67,7 +70,58 @@ export interface InjectResponse {
   json(): unknown;
 }
 
+const LIMITS: ApiLimits = {
+  requestsPerSecond: 200,
+  requestBurst: 400,
+  failedLogins: 20,
+  bodyBytes: 256 * 1024,
+};
+
 /** The REST interface of one node. */
-export function createApi(options: ApiOptions): Promise<ApiServer> {
-  return Promise.reject(new Error(options.version));
+export async function createApi(options: ApiOptions): Promise<ApiServer> {
+  const { store, credentials, calls, forks, recordings, trace, readiness, metrics, log, config, version } =
+    options;
+  const limits = { ...LIMITS, ...options.limits };
+  let base = config.publicUrl;
+  const gate = new Gate({ ...limits, credentials, now: options.now ?? (() => performance.now()) });
+  const own = { store, base: () => base };
+  const routes: readonly Route[] = [
+    ...systemRoutes({ store, readiness, metrics, version, openApi: () => app.swagger() }),
+    ...accountRoutes({ store }),
+    ...callRoutes({ store, calls }),
+    ...siprecRoutes({ store, forks }),
+    ...numberRoutes({ store }),
+    ...keyRoutes({ store }),
+    ...connectorRoutes(own),
+    ...trunkRoutes(own),
+    ...recordingRoutes({ recordings, base: () => base }),
+    ...alertRoutes(own),
+    ...(trace === undefined ? [] : traceRoutes({ trace })),
+  ];
+  const app = await createHttpServer({ routes, gate, log, metrics, bodyBytes: limits.bodyBytes, version });
+
+  return {
+    async listen() {
+      const { address: host, port: wanted } = config.httpListen;
+      await app.listen({ host, port: wanted });
+      const bound = app.server.address();
+      const { address, port } =
+        typeof bound === "object" && bound !== null ? bound : { address: host, port: wanted };
+      // Links that were to name port 0 name the real one.
+      if (wanted === 0) base = base.replace(/:0$/, `:${port}`);
+      const name = address === "0.0.0.0" || address === "::" ? "localhost" : address;
+      return { address, port, url: `http://${name.includes(":") ? `[${name}]` : name}:${port}` };
+    },
+    close: () => app.close(),
+    async inject(request) {
+      const { payload, headers, remoteAddress, method, url } = request;
+      return await app.inject({
+        method,
+        url,
+        ...(headers === undefined ? {} : { headers }),
+        ...(payload === undefined ? {} : { payload }),
+        ...(remoteAddress === undefined ? {} : { remoteAddress }),
+      });
+    },
+  };
 }

@@ -154,3 +154,14 @@ export interface ApiStore {
   /** True when the database answers. */
   healthy(): Promise<boolean>;
 }
+
+/** Whether this node can do its work; `checks` names what was looked at. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, boolean>>;
+}
+
+/** The SIP messages of a call and its forks, in order; `undefined`: no such call in that account. */
+export interface CallTraces {
+  trace(accountSid: string, callSid: string): Promise<object | undefined>;
+}

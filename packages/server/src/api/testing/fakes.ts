@@ -1,0 +1,366 @@
+import { Readable } from "node:stream";
+import type {
+  CallControl,
+  CallRecord,
+  CallStatus,
+  Calls,
+  DocumentSource,
+  Forks,
+  PlaceCall,
+  SiprecRecord,
+  SiprecStart,
+} from "../../calls/index.ts";
+import { createLog, createMetrics, PlatformError } from "../../observe/index.ts";
+import type { MediaFile, RecordingLibrary, RecordingRecord } from "../../recording-server/index.ts";
+import { type ApiOptions, createApi } from "../create.ts";
+import type { Credentials, Principal } from "../ports.ts";
+import { MemoryStore } from "./memory-store.ts";
+
+export const ACCOUNT_SID = `AC${"a".repeat(32)}`;
+export const OTHER_ACCOUNT_SID = `AC${"b".repeat(32)}`;
+export const AUTH_TOKEN = "0123456789abcdef0123456789abcdef";
+export const AUTHORIZATION = basic(ACCOUNT_SID, AUTH_TOKEN);
+
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** An error of another room, with the verdict that a test wants. */
+export class FakeError extends PlatformError {
+  override readonly name = "FakeError";
+  get code(): string {
+    return "FAKE";
+  }
+  readonly fault = "caller";
+  override readonly httpStatus: number;
+  override readonly publicCode: number;
+  constructor(httpStatus: number, publicCode: number, message: string) {
+    super(message);
+    this.httpStatus = httpStatus;
+    this.publicCode = publicCode;
+  }
+}
+
+/** Calls that are placed at once and do what they are told. */
+export class FakeCalls implements Calls {
+  readonly placed: PlaceCall[] = [];
+  readonly redirects: { sid: string; source: DocumentSource }[] = [];
+  readonly #store: MemoryStore;
+  readonly #live = new Map<string, CallControl>();
+
+  constructor(store: MemoryStore) {
+    this.#store = store;
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
+  }
+
+  async place(options: PlaceCall): Promise<CallRecord> {
+    this.placed.push(options);
+    return this.add({ from: options.from, to: options.to, accountSid: options.accountSid, status: "queued" });
+  }
+
+  add(wish: Partial<CallRecord> = {}): CallRecord {
+    const now = this.#store.now();
+    const call: CallRecord = {
+      sid: this.#store.sid("CA"),
+      accountSid: ACCOUNT_SID,
+      parentCallSid: null,
+      from: "+15550001",
+      to: "+15550002",
+      callerName: null,
+      direction: "outbound-api",
+      status: "in-progress",
+      phoneNumberSid: null,
+      trunkSid: null,
+      sipCallId: null,
+      sipStatus: null,
+      dateCreated: now,
+      dateUpdated: now,
+      startTime: null,
+      endTime: null,
+      ...wish,
+    };
+    this.#store.callRows.push(call);
+    if (["queued", "ringing", "in-progress"].includes(call.status))
+      this.#live.set(call.sid, this.#control(call.sid));
+    return call;
+  }
+
+  find(callSid: string): CallControl | undefined {
+    return this.#live.get(callSid);
+  }
+
+  set(sid: string, change: Partial<CallRecord>): void {
+    const rows = this.#store.callRows;
+    const index = rows.findIndex((row) => row.sid === sid);
+    const row = { ...rows[index]!, ...change, dateUpdated: this.#store.now() };
+    rows[index] = row;
+  }
+
+  tap(): undefined {
+    return undefined;
+  }
+
+  async drain(): Promise<void> {}
+
+  #control(sid: string): CallControl {
+    const record = () => this.#store.callRows.find((row) => row.sid === sid)!;
+    const live = this.#live;
+    const done = async () => {};
+    return {
+      sid,
+      accountSid: record().accountSid,
+      record,
+      requestParameters: () => [],
+      get ended() {
+        return !live.has(sid);
+      },
+      signal: new AbortController().signal,
+      answer: done,
+      dial: () => Promise.reject(new Error("not here")),
+      play: done,
+      pause: done,
+      reject: done,
+      hangup: async () => {
+        live.delete(sid);
+        const status: CallStatus = record().status === "in-progress" ? "completed" : "canceled";
+        this.set(sid, { status, endTime: this.#store.now() });
+      },
+      redirect: (source) => void this.redirects.push({ sid, source }),
+    };
+  }
+}
+
+/** Forks without a recorder: the rules of the port, and nothing behind it. */
+export class FakeForks implements Forks {
+  readonly started: SiprecStart[] = [];
+  readonly #store: MemoryStore;
+  readonly #calls: FakeCalls;
+
+  constructor(store: MemoryStore, calls: FakeCalls) {
+    this.#store = store;
+    this.#calls = calls;
+  }
+
+  async start(callSid: string, options: SiprecStart): Promise<SiprecRecord> {
+    this.started.push(options);
+    const control = this.#calls.find(callSid);
+    if (control === undefined) throw new FakeError(400, 21220, "Call is not in-progress");
+    const { accountSid } = control;
+    const known = this.#store.connectorRows.some(
+      (row) => row.accountSid === accountSid && row.uniqueName === options.connectorName,
+    );
+    if (!known) throw new FakeError(400, 31940, `No connector named ${options.connectorName}`);
+    const now = this.#store.now();
+    const row: SiprecRecord = {
+      sid: this.#store.sid("SR"),
+      accountSid,
+      callSid,
+      name: options.name,
+      connectorName: options.connectorName ?? "",
+      track: options.track ?? "both_tracks",
+      status: "in-progress",
+      statusCallback: options.statusCallback,
+      statusCallbackMethod: options.statusCallbackMethod,
+      parameters: options.parameters,
+      recorderUri: null,
+      errorCode: null,
+      errorMessage: null,
+      dateCreated: now,
+      dateUpdated: now,
+      startTime: null,
+      endTime: null,
+    };
+    this.#store.siprecRows.push(row);
+    return row;
+  }
+
+  async stop(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    const rows = this.#store.siprecRows;
+    const index = rows.findLastIndex(
+      (row) => row.callSid === callSid && (row.sid === sidOrName || row.name === sidOrName),
+    );
+    const row = rows[index];
+    if (row === undefined) throw new FakeError(404, 20404, `No fork named ${sidOrName}`);
+    const now = this.#store.now();
+    const stopped: SiprecRecord =
+      row.status === "stopped" ? row : { ...row, status: "stopped", dateUpdated: now, endTime: now };
+    rows[index] = stopped;
+    return stopped;
+  }
+}
+
+export class FakeRecordings implements RecordingLibrary {
+  readonly rows: RecordingRecord[] = [];
+  audio = Buffer.from("RIFF0123456789abcdefghij");
+  readonly opened: { start: number; end: number }[] = [];
+
+  add(wish: Partial<RecordingRecord> = {}): RecordingRecord {
+    const row: RecordingRecord = {
+      sid: `RE${String(this.rows.length).padStart(32, "0")}`,
+      accountSid: ACCOUNT_SID,
+      status: "completed",
+      source: {
+        address: "192.0.2.7:5060",
+        transport: "tcp",
+        userAgent: null,
+        callId: "x@y",
+        dialect: "rfc7865",
+      },
+      startTime: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
+      endTime: Date.UTC(2026, 0, 2, 3, 5, 5),
+      durationMs: 59_322,
+      sessions: [{ sessionId: "s1", groupId: null, sipSessionIds: [] }],
+      participants: [{ participantId: "p1", aor: "sip:alice@example.com", name: "Alice" }],
+      tracks: [
+        {
+          label: "in bound/1",
+          streamId: "st1",
+          senders: ["p1"],
+          codec: "PCMU",
+          clockRateHz: 8000,
+          durationMs: 59_300,
+          packets: 2965,
+          expected: 2965,
+          lost: 0,
+          late: 0,
+          duplicates: 0,
+          longestGapMs: 0,
+          startOffsetMs: 12,
+          file: "secret/path.trk",
+        },
+      ],
+      warnings: [{ code: "W", message: "w", time: Date.UTC(2026, 0, 2) }],
+      extensionData: { Role: "agent" },
+      ...wish,
+    };
+    this.rows.push(row);
+    return row;
+  }
+
+  async list(accountSid: string, page: { offset: number; limit: number; status?: string }) {
+    return this.rows
+      .filter(
+        (row) => row.accountSid === accountSid && (page.status === undefined || row.status === page.status),
+      )
+      .slice(page.offset, page.offset + page.limit);
+  }
+
+  async find(accountSid: string, sid: string) {
+    return this.rows.find((row) => row.accountSid === accountSid && row.sid === sid);
+  }
+
+  async remove(accountSid: string, sid: string) {
+    const index = this.rows.findIndex((row) => row.accountSid === accountSid && row.sid === sid);
+    if (index >= 0) this.rows.splice(index, 1);
+    return index >= 0;
+  }
+
+  async media(accountSid: string, sid: string) {
+    return (await this.find(accountSid, sid)) && this.#file();
+  }
+
+  async track(accountSid: string, sid: string, label: string) {
+    const row = await this.find(accountSid, sid);
+    return row?.tracks.some((track) => track.label === label) ? this.#file() : undefined;
+  }
+
+  async metadataXml(accountSid: string, sid: string) {
+    return (await this.find(accountSid, sid)) && '<?xml version="1.0"?><recording>é</recording>';
+  }
+
+  async metadataJson(accountSid: string, sid: string) {
+    return (await this.find(accountSid, sid)) && { versions: [] };
+  }
+
+  async vcon(accountSid: string, sid: string) {
+    return (await this.find(accountSid, sid)) && { vcon: "0.3.0" };
+  }
+
+  #file(): MediaFile {
+    return {
+      contentType: "audio/wav",
+      length: this.audio.length,
+      open: (start, end) => {
+        this.opened.push({ start, end });
+        return Readable.from([this.audio.subarray(start, end + 1)]);
+      },
+    };
+  }
+}
+
+/** The REST interface over fakes; `log` holds the lines it wrote. */
+export async function fakeApi(wish: Partial<ApiOptions> = {}) {
+  const store = new MemoryStore();
+  for (const sid of [ACCOUNT_SID, OTHER_ACCOUNT_SID])
+    store.accounts.set(sid, {
+      sid,
+      friendlyName: "Test",
+      status: "active",
+      dateCreated: store.now(),
+      dateUpdated: store.now(),
+    });
+  const calls = new FakeCalls(store);
+  const forks = new FakeForks(store, calls);
+  const recordings = new FakeRecordings();
+  const logins: string[] = [];
+  const credentials: Credentials = {
+    async authenticate(username, password): Promise<Principal | undefined> {
+      logins.push(username);
+      if (username === ACCOUNT_SID && password === AUTH_TOKEN)
+        return { accountSid: ACCOUNT_SID, keySid: null };
+      const key = store.keyRows.find((row) => row.sid === username && row.secret === password);
+      return key && { accountSid: key.accountSid, keySid: key.sid };
+    },
+  };
+  const lines: string[] = [];
+  const api = await createApi({
+    store,
+    credentials,
+    calls,
+    forks,
+    recordings,
+    metrics: createMetrics(),
+    log: createLog({ level: "debug", destination: { write: (line) => void lines.push(line) } }),
+    config: { httpListen: { address: "127.0.0.1", port: 0 }, publicUrl: "http://127.0.0.1:0" },
+    readiness: () => ({ ready: true, checks: { sip: true } }),
+    version: "0.1.0",
+    ...wish,
+  });
+
+  const ask = async (
+    method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE",
+    url: string,
+    body?: Record<string, string | readonly string[]> | string,
+    headers: Record<string, string> = {},
+  ) => {
+    const form = typeof body === "object" ? formText(body) : body;
+    const answer = await api.inject({
+      method,
+      url,
+      headers: {
+        authorization: AUTHORIZATION,
+        ...(typeof body === "object" ? { "content-type": "application/x-www-form-urlencoded" } : {}),
+        ...headers,
+      },
+      ...(form === undefined ? {} : { payload: form }),
+    });
+    const text = answer.body;
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      text,
+      json: () => JSON.parse(text) as Record<string, unknown>,
+    };
+  };
+  return { api, ask, store, calls, forks, recordings, lines, logins };
+}
+
+function formText(fields: Record<string, string | readonly string[]>): string {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(fields))
+    for (const one of typeof value === "string" ? [value] : value) form.append(name, one);
+  return form.toString();
+}

@@ -1,0 +1,196 @@
+import { parseConnectorUri } from "@callfork/protocol/siprec";
+import { err, ok, type Result } from "@callfork/protocol/text";
+import Type from "typebox";
+import { iso8601 } from "../http/dates.ts";
+import { defined } from "../http/defined.ts";
+import { NotFoundError, ParameterError } from "../http/errors.ts";
+import { checkedText, clearable, type Fields, list, required, text, type Values } from "../http/fields.ts";
+import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
+import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
+import type { ApiStore, ConnectorChange, ConnectorView } from "../ports.ts";
+import { named, V1 } from "./prefix.ts";
+
+const textOrNull = Type.Union([Type.String(), Type.Null()]);
+
+export const CONNECTOR_SCHEMA = Type.Object(
+  {
+    sid: Type.String(),
+    account_sid: Type.String(),
+    unique_name: Type.String(),
+    sip_uris: Type.Array(Type.String(), { description: "In the order in which they are tried" }),
+    credentials_header_name: textOrNull,
+    has_credentials: Type.Boolean(),
+    username: textOrNull,
+    has_password: Type.Boolean(),
+    date_created: Type.String(),
+    date_updated: Type.String(),
+    url: Type.String(),
+  },
+  { title: "Connector" },
+);
+
+/** Headers that SIP itself needs: a connector's credentials must not take their place. */
+const OWN_HEADERS = new Set(
+  (
+    "via from to call-id cseq contact max-forwards route record-route require supported content-type " +
+    "content-length content-disposition content-encoding authorization proxy-authorization allow accept " +
+    "user-agent session-id session-expires min-se mime-version v f t i m l c k e x"
+  ).split(" "),
+);
+
+function headerName(name: string): Result<string, string> {
+  if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name))
+    return err("must be a SIP header name, as in X-Auth-Token");
+  return OWN_HEADERS.has(name.toLowerCase()) ? err("names a header that SIP itself needs") : ok(name);
+}
+
+function recorderUri(value: string): Result<string, string> {
+  const uri = parseConnectorUri(value);
+  if (!uri.ok) return err(`"${value}" is not a recorder's SIP URI: ${uri.error.message}`);
+  const { transport, secure } = uri.value;
+  if (secure || transport === "tls")
+    return err("must go over UDP or TCP: TLS and SRTP are not in this version");
+  return ok(value);
+}
+
+/** A unique name must not look like a SID, because both stand at the same place of a path. */
+export function uniqueName(prefix: string) {
+  return checkedText(
+    { code: 20422, max: 255, description: "Unique within the account" },
+    (name): Result<string, string> =>
+      new RegExp(`^${prefix}[0-9a-f]{32}$`, "i").test(name) ? err("must not look like a SID") : ok(name),
+  );
+}
+
+const CHANGE_FIELDS = {
+  UniqueName: uniqueName("XE"),
+  SipUri: list(checkedText({ code: 31942, description: "Session recording server" }, recorderUri), {
+    max: 10,
+    description: "Repeat for an ordered fail-over list",
+  }),
+  CredentialsHeaderName: clearable(
+    checkedText(
+      { code: 31942, max: 128, description: "SIP header that carries the credentials" },
+      headerName,
+    ),
+  ),
+  Credentials: clearable(text({ code: 31942, max: 1024, description: "Value of that header; never shown" })),
+  Username: clearable(text({ code: 31942, description: "For digest authentication" })),
+  Password: clearable(text({ code: 31942, description: "For digest authentication; never shown" })),
+} as const satisfies Fields;
+
+const CREATE_FIELDS = {
+  ...CHANGE_FIELDS,
+  UniqueName: required(CHANGE_FIELDS.UniqueName),
+  SipUri: required(CHANGE_FIELDS.SipUri),
+} as const satisfies Fields;
+
+/** /v1/Connectors: named recorders. */
+export function connectorRoutes({ store, base }: { store: ApiStore; base: () => string }): readonly Route[] {
+  const tag = "Connectors";
+  const all = { path: `${V1}/Connectors`, alias: `${V1}/Connectors.json` };
+  const one = `${V1}/Connectors/:SidOrName`;
+  const show = (connector: ConnectorView) => showConnector(connector, base());
+  const found = { description: "The connector, without its secrets", schema: CONNECTOR_SCHEMA };
+
+  return [
+    route({
+      methods: ["POST"],
+      ...all,
+      tag,
+      summary: "Name a recorder",
+      body: CREATE_FIELDS,
+      answers: { 201: found },
+      async handle({ principal, body }) {
+        const { UniqueName, SipUri } = body;
+        const wish = { ...change(body), uniqueName: UniqueName, sipUris: atLeastOne(SipUri) };
+        return json(show(await store.createConnector(principal.accountSid, wish)), 201);
+      },
+    }),
+    route({
+      methods: ["GET"],
+      ...all,
+      tag,
+      summary: "List connectors",
+      query: PAGE_FIELDS,
+      answers: {
+        200: { description: "A page of connectors", schema: metaPageSchema("connectors", CONNECTOR_SCHEMA) },
+      },
+      async handle({ principal, query, url }) {
+        const asked = pageAsked(url, query);
+        const rows = await store.connectors(principal.accountSid, asked.window);
+        return json(metaPage(asked, base(), "connectors", rows, show));
+      },
+    }),
+    route({
+      methods: ["GET"],
+      path: one,
+      tag,
+      summary: "Fetch a connector, by SID or unique name",
+      answers: { 200: found },
+      async handle({ principal, params, path }) {
+        const connector = await store.connector(principal.accountSid, named(params.SidOrName));
+        if (connector === undefined) throw new NotFoundError(path);
+        return json(show(connector));
+      },
+    }),
+    route({
+      methods: ["POST"],
+      path: one,
+      tag,
+      summary: "Change a connector; an empty value clears",
+      body: CHANGE_FIELDS,
+      answers: { 200: found },
+      async handle({ principal, params, body, path }) {
+        const sidOrName = named(params.SidOrName);
+        const connector = await store.updateConnector(principal.accountSid, sidOrName, change(body));
+        if (connector === undefined) throw new NotFoundError(path);
+        return json(show(connector));
+      },
+    }),
+    route({
+      methods: ["DELETE"],
+      path: one,
+      tag,
+      summary: "Delete a connector; forks that run go on",
+      answers: { 204: { description: "Deleted" } },
+      async handle({ principal, params, path }) {
+        if (!(await store.deleteConnector(principal.accountSid, named(params.SidOrName))))
+          throw new NotFoundError(path);
+        return NO_CONTENT;
+      },
+    }),
+  ];
+}
+
+function atLeastOne(uris: readonly string[]): readonly string[] {
+  if (uris.length === 0) throw new ParameterError(31942, "SipUri is required");
+  return uris;
+}
+
+function change(body: Values<typeof CHANGE_FIELDS>): ConnectorChange {
+  return defined({
+    uniqueName: body.UniqueName,
+    sipUris: body.SipUri === undefined ? undefined : atLeastOne(body.SipUri),
+    credentialsHeaderName: body.CredentialsHeaderName,
+    credentials: body.Credentials,
+    username: body.Username,
+    password: body.Password,
+  });
+}
+
+export function showConnector(connector: ConnectorView, base: string): object {
+  return {
+    sid: connector.sid,
+    account_sid: connector.accountSid,
+    unique_name: connector.uniqueName,
+    sip_uris: connector.sipUris,
+    credentials_header_name: connector.credentialsHeaderName,
+    has_credentials: connector.hasCredentials,
+    username: connector.username,
+    has_password: connector.hasPassword,
+    date_created: iso8601(connector.dateCreated),
+    date_updated: iso8601(connector.dateUpdated),
+    url: `${base}${V1}/Connectors/${connector.sid}`,
+  };
+}
