@@ -1,3 +1,4 @@
+import { errors } from "undici";
 import { WebhookError, type WebhookFailure } from "./errors.ts";
 
 /** How far a request had come when it failed. */
@@ -54,6 +55,8 @@ function classify(code: string, progress: Progress, protocol: "http:" | "https:"
 }
 
 function codeOf(error: unknown): string {
+  // Its own code is not always set.
+  if (error instanceof errors.HTTPParserError) return "HPE_";
   // All of a name's addresses failed: the first one speaks for them.
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;

@@ -141,21 +141,22 @@ class Worker implements OutboxWorker {
     const { outbox, clock } = this.#options;
     for (;;) {
       const free = this.#concurrency - this.#underWay.size;
-      // Whatever ends first wakes us.
+      // Whatever ends first wakes us; so does a delivery to a receiver that is busy enough.
       if (free <= 0 || !this.#running) return;
-      const exceptOrigins = [...this.#byOrigin]
-        .filter(([, count]) => count >= ORIGIN_CONCURRENCY)
-        .map(([o]) => o);
+      const busy = [...this.#byOrigin].filter(([, count]) => count >= ORIGIN_CONCURRENCY);
+      const exceptOrigins = busy.map(([origin]) => origin);
       const limit = Math.min(free, ORIGIN_CONCURRENCY);
       const due = await outbox.claim({ limit, leaseMs: LEASE_MS, exceptOrigins });
-      if (due.length === 0) break;
       for (const callback of due) this.#begin(callback);
+      if (due.length > 0) continue;
+      const nextDueAt = await outbox.nextDueAt({ exceptOrigins });
+      const delayMs = (nextDueAt ?? Number.POSITIVE_INFINITY) - clock.wallNow();
+      // One fell due between the two questions.
+      if (delayMs <= 0) continue;
+      this.#sleep(delayMs);
+      if (this.#underWay.size === 0) this.#settleDrained();
+      return;
     }
-    if (this.#underWay.size === 0) this.#settleDrained();
-    const nextDueAt = await outbox.nextDueAt();
-    // What is due already waits for a receiver that is busy; the end of one of its deliveries wakes us.
-    if (nextDueAt !== undefined && nextDueAt > clock.wallNow()) this.#sleep(nextDueAt - clock.wallNow());
-    else this.#sleep(LONGEST_SLEEP_MS);
   }
 
   #sleep(ms: number): void {

@@ -26,7 +26,7 @@ export interface OutboxQueue {
   postpone(id: string, at: number, reason: string): Promise<void>;
   giveUp(id: string, reason: string): Promise<void>;
   release(id: string): Promise<void>;
-  nextDueAt(): Promise<number | undefined>;
+  nextDueAt(options?: { readonly exceptOrigins?: readonly string[] }): Promise<number | undefined>;
   onAdded(handler: () => void): () => void;
 }
 

@@ -58,9 +58,9 @@ export function outboxTable({ engine, names, log, now }: StoreContext, retention
       prune().catch((error: unknown) => log.warn({ err: error }, "finished callbacks could not be pruned"));
   };
 
-  /** Heads of their lanes that nobody has claimed. */
-  const freeHeads = () =>
-    db
+  /** Heads of their lanes that nobody has claimed, those for some receivers aside. */
+  const freeHeads = (exceptOrigins: readonly string[]) => {
+    const heads = db
       .selectFrom("outbox as head")
       .where("head.status", "=", "pending")
       .where("head.claimed_until", "<=", now())
@@ -75,6 +75,8 @@ export function outboxTable({ engine, names, log, now }: StoreContext, retention
           ),
         ),
       );
+    return exceptOrigins.length === 0 ? heads : heads.where("head.origin", "not in", exceptOrigins);
+  };
 
   return {
     inserts: (callbacks) =>
@@ -111,8 +113,7 @@ export function outboxTable({ engine, names, log, now }: StoreContext, retention
     prune,
     claim: async ({ limit, leaseMs, exceptOrigins = [] }) => {
       const at = now();
-      let due = freeHeads().select("head.seq").where("head.due_at", "<=", at);
-      if (exceptOrigins.length > 0) due = due.where("head.origin", "not in", exceptOrigins);
+      const due = freeHeads(exceptOrigins).select("head.seq").where("head.due_at", "<=", at);
       const rows = await db
         .updateTable("outbox")
         .set({ claimed_until: at + leaseMs })
@@ -139,8 +140,8 @@ export function outboxTable({ engine, names, log, now }: StoreContext, retention
     release: async (id) => {
       await db.updateTable("outbox").set({ claimed_until: 0 }).where("id", "=", id).execute();
     },
-    nextDueAt: async () => {
-      const row = await freeHeads()
+    nextDueAt: async ({ exceptOrigins = [] } = {}) => {
+      const row = await freeHeads(exceptOrigins)
         .select(({ fn }) => fn.min("head.due_at").as("due_at"))
         .executeTakeFirst();
       return row?.due_at ?? undefined;

@@ -112,8 +112,8 @@ export interface Outbox {
   giveUp(id: string, reason: string): Promise<void>;
   /** Hands a claim back untried. */
   release(id: string): Promise<void>;
-  /** When the next unclaimed head, of any receiver, is due; undefined when nothing is owed. May lie in the past. */
-  nextDueAt(): Promise<number | undefined>;
+  /** When the next unclaimed head is due, those for some receivers aside; undefined when nothing is owed. May lie in the past. */
+  nextDueAt(options?: { readonly exceptOrigins?: readonly string[] }): Promise<number | undefined>;
   /** Callbacks not yet delivered nor given up. */
   pending(): Promise<number>;
   /** Told after a commit that added callbacks. Returns a function that takes the handler off. */
