@@ -1,0 +1,8 @@
+import type { RecordingClientLimits, RecordingClientOptions } from "./options.ts";
+
+export const DEFAULT_LIMITS: RecordingClientLimits = { streamsPerCall: 4, answerTimeoutMs: 10_000 };
+
+/** What every part of the room works with. */
+export interface ClientContext extends Omit<RecordingClientOptions, "limits"> {
+  readonly limits: RecordingClientLimits;
+}

@@ -1,0 +1,420 @@
+import { writeRecordingMetadata } from "@callfork/protocol/siprec";
+import type { CallTap, SiprecRecord } from "../calls/index.ts";
+import type { Log } from "../observe/index.ts";
+import type { DialogEnd } from "../signalling/index.ts";
+import type { CallIdentity } from "./call-identity.ts";
+import type { ClientContext } from "./context.ts";
+import { ForkMedia } from "./fork-media.ts";
+import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
+import { recordingMetadata } from "./metadata.ts";
+import { RecorderAttempt } from "./recorder-attempt.ts";
+import {
+  failureOfEnd,
+  INTERNAL_CODE,
+  type RecorderFailure,
+  SECURE_MEDIA_CODE,
+  TLS_CODE,
+  UNREACHABLE_CODE,
+  UNSUPPORTED_EDGE_CODE,
+  URI_PARAMETER_CODE,
+} from "./recorder-failure.ts";
+import type { ConnectorPlan, Recorder } from "./recorders.ts";
+import { forkCodecs } from "./recording-offer.ts";
+import type { RecordingSession } from "./recording-session.ts";
+import { siprecCallback } from "./siprec-callbacks.ts";
+import { SiprecRow } from "./siprec-row.ts";
+import { labelsOf } from "./tracks.ts";
+
+/** Alerts one fork may raise as warnings, so that a recorder cannot fill the debugger. */
+const MAXIMUM_WARNINGS = 20;
+
+export interface ForkSetup {
+  readonly context: ClientContext;
+  readonly record: SiprecRecord;
+  readonly plan: ConnectorPlan;
+  readonly tap: CallTap;
+  readonly identity: CallIdentity;
+}
+
+/**
+ * One fork of a call: carries out what the table of `fork-state.ts` says. It only ever listens to the call; whatever
+ * happens to the recorder, the media plane or the store ends here.
+ */
+export class Fork {
+  readonly sid: string;
+  /** Forked streams it counts for. */
+  readonly streams: number;
+  /** Resolves when nothing of it is left, the recorder's answer to BYE included. */
+  readonly over: Promise<void>;
+  readonly #setup: ForkSetup;
+  readonly #context: ClientContext;
+  readonly #log: Log;
+  readonly #row: SiprecRow;
+  readonly #media: ForkMedia;
+  #state: ForkState = "Preparing";
+  /** The row is durable and the recorder may be called. */
+  #begun = false;
+  /** The store did not take the row: nobody is told of this fork but the one who asked. */
+  #refused = false;
+  #preparing = false;
+  #recorderIndex = 0;
+  readonly #failures: RecorderFailure[] = [];
+  #attempt: RecorderAttempt | undefined;
+  #session: RecordingSession | undefined;
+  #voice: readonly (readonly [string, string])[] = [];
+  /** What the recorder was last told of the call. */
+  #told = "";
+  readonly #warned = new Set<string>();
+  #lastSave: Promise<void> = Promise.resolve();
+  readonly #takeOff: readonly (() => void)[];
+  #resolveOver: () => void = () => {};
+
+  constructor(setup: ForkSetup) {
+    const { context, record, tap } = setup;
+    this.#setup = setup;
+    this.#context = context;
+    this.sid = record.sid;
+    const labels = labelsOf(record.track);
+    this.streams = labels.length;
+    this.over = new Promise((resolve) => {
+      this.#resolveOver = resolve;
+    });
+    const callId = context.calls.find(record.callSid)?.record().sipCallId;
+    this.#log = context.log.child({ callSid: record.callSid, callId: callId ?? null, siprecSid: record.sid });
+    this.#row = new SiprecRow(context.store, context.clock, this.#log, record);
+    this.#media = new ForkMedia({
+      media: context.media,
+      clock: context.clock,
+      log: this.#log,
+      labels,
+      onUnreachable: (label) => this.#unreachable(label),
+      onLost: () => {
+        this.#failures.push({ code: INTERNAL_CODE, text: "a media worker was lost", tryNext: false });
+        this.#dispatch("broken");
+      },
+    });
+    this.#refreshVoice();
+    this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#dispatch("stop"))];
+  }
+
+  get record(): SiprecRecord {
+    return this.#row.record;
+  }
+
+  /** Counts against the call's limits, and its name is taken. */
+  get isLive(): boolean {
+    return this.#state !== "Stopping" && this.#state !== "Stopped";
+  }
+
+  /** Saves the row; then the recorder is called. @throws what the store rejects with: then there is no fork */
+  async begin(): Promise<void> {
+    try {
+      await this.#row.change({}, []);
+    } catch (error) {
+      this.#row.abandon();
+      this.#refused = true;
+      this.#dispatch("stop");
+      throw error;
+    }
+    if (!this.isLive) return;
+    const { connectorName, track } = this.record;
+    this.#log.info({ connectorName, track, name: this.record.name }, "siprec: fork accepted");
+    this.#begun = true;
+    this.#tellProblems();
+    this.#do("prepare");
+  }
+
+  /** Resolves when that is durable. */
+  async stop(): Promise<SiprecRecord> {
+    this.#dispatch("stop");
+    await this.#lastSave;
+    return this.record;
+  }
+
+  #dispatch(input: ForkInput): void {
+    const row = forkRow(this.#state, input);
+    if (row === undefined) {
+      this.#log.debug({ state: this.#state, input }, "siprec: no effect");
+      return;
+    }
+    this.#log.debug({ from: this.#state, input, to: row.to }, "siprec: state");
+    this.#state = row.to;
+    for (const action of row.do) this.#do(action);
+    if (this.#state === "Stopped") this.#finish();
+  }
+
+  /** A mistake of ours ends the fork, never the call. */
+  #do(action: ForkAction): void {
+    try {
+      this.#actions[action]();
+    } catch (error) {
+      this.#log.error({ err: error, action }, "siprec: an action failed");
+      this.#failures.push({ code: INTERNAL_CODE, text: "an error of this node", tryNext: false });
+      if (this.isLive) this.#dispatch("broken");
+    }
+  }
+
+  readonly #actions: Readonly<Record<ForkAction, () => void>> = {
+    prepare: () => void this.#prepare(),
+    invite: () => this.#invite(),
+    cancelInvite: () => this.#attempt?.cancel(),
+    startMedia: () => this.#startMedia(),
+    closeMedia: () => this.#media.close(),
+    saveStarted: () => this.#saveStarted(),
+    saveStopped: () => this.#saveStopped(),
+    saveFailed: () => this.#saveError("failed"),
+    saveLost: () => this.#saveError("lost"),
+    sendBye: () => this.#sendBye(),
+  };
+
+  /** Waits for the call's media, whose news comes as a change of the tap, and for ports. */
+  async #prepare(): Promise<void> {
+    const { tap } = this.#setup;
+    if (this.#state !== "Preparing" || !this.#begun || this.#preparing) return;
+    const leg = tap.mediaLeg();
+    if (leg === undefined || forkCodecs(tap).length === 0) return;
+    this.#preparing = true;
+    try {
+      await this.#media.open(leg, this.#recorder.address);
+    } catch (error) {
+      this.#log.error({ err: error }, "siprec: no ports");
+      this.#failures.push({ code: INTERNAL_CODE, text: "no media ports for the fork", tryNext: false });
+      this.#dispatch("unprepared");
+      return;
+    } finally {
+      this.#preparing = false;
+    }
+    this.#dispatch("ready");
+  }
+
+  get #recorder(): Recorder {
+    return this.#setup.plan.recorders[this.#recorderIndex]!;
+  }
+
+  #invite(): void {
+    const recorder = this.#recorder;
+    const unsupported = unsupportedBy(recorder);
+    if (unsupported !== undefined) {
+      this.#attemptFailed(unsupported);
+      return;
+    }
+    const { tap, plan } = this.#setup;
+    this.#told = this.#tellable();
+    this.#attempt = new RecorderAttempt({
+      context: this.#context,
+      log: this.#log,
+      recorder,
+      plan,
+      media: this.#media,
+      codecs: forkCodecs(tap),
+      owner: {
+        codecs: () => forkCodecs(tap),
+        metadata: () => this.#metadata(),
+        cname: (label) => this.#setup.identity.cname(label),
+        warn: (code, text) => this.#warn(code, text),
+        ended: (end) => this.#sessionEnded(end),
+      },
+      onAnswered: (session) => {
+        this.#session = session;
+        this.#dispatch("answered");
+      },
+      onFailed: (failure) => this.#attemptFailed(failure),
+    });
+    this.#attempt.start();
+  }
+
+  #attemptFailed(failure: RecorderFailure): void {
+    if (this.#state !== "Inviting") {
+      this.#dispatch("exhausted"); // our CANCEL has done its work
+      return;
+    }
+    this.#log.warn({ code: failure.code, status: failure.responseStatus }, `siprec: ${failure.text}`);
+    this.#failures.push(failure);
+    const hasNext = this.#recorderIndex + 1 < this.#setup.plan.recorders.length;
+    if (!failure.tryNext || !hasNext) {
+      this.#dispatch("exhausted");
+      return;
+    }
+    this.#alert("warning", failure, `${failure.text}; the next recorder is called`, this.#recorder.shownUri);
+    this.#recorderIndex += 1;
+    this.#dispatch("nextRecorder");
+  }
+
+  #startMedia(): void {
+    this.#session?.start();
+    // What changed while the recorder thought about it.
+    if (this.#told !== this.#tellable()) this.#changed();
+  }
+
+  #sendBye(): void {
+    const over = () => this.#dispatch("over");
+    (this.#session?.bye() ?? Promise.resolve()).then(over, over);
+  }
+
+  #sessionEnded(end: DialogEnd): void {
+    if (end.cause === "stopped") {
+      this.#dispatch("stop"); // the node goes down in order
+      return;
+    }
+    if (this.#state === "Recording") this.#failures.push(failureOfEnd(this.#recorder.shownUri, end));
+    this.#dispatch("recorderGone");
+  }
+
+  /** The call has changed: media came up, another codec, another party. */
+  #changed(): void {
+    this.#refreshVoice();
+    if (this.#state === "Preparing") this.#do("prepare");
+    if (this.#state !== "Recording" || this.#setup.tap.mediaLeg() === undefined) return;
+    const tellable = this.#tellable();
+    if (tellable === this.#told) return;
+    this.#told = tellable;
+    this.#log.info({}, "siprec: the call has changed, the recorder is told");
+    this.#session?.refresh();
+  }
+
+  /** All that documents and offers are made of; equal text: nothing new to tell. */
+  #tellable(): string {
+    const { tap } = this.#setup;
+    return JSON.stringify([forkCodecs(tap), tap.party(), tap.counterpart(), tap.sipSessionId()]);
+  }
+
+  #metadata(): string {
+    const { context, tap, identity, record } = this.#setup;
+    const call = context.calls.find(record.callSid)?.record();
+    return writeRecordingMetadata(
+      recordingMetadata({
+        identity,
+        labels: labelsOf(record.track),
+        party: tap.party(),
+        counterpart: tap.counterpart(),
+        sipSessionId: tap.sipSessionId(),
+        callStart: call?.startTime ?? call?.dateCreated ?? record.dateCreated,
+        forkStart: record.dateCreated,
+        parameters: record.parameters,
+        extensionNamespace: context.extensionNamespace,
+        now: context.clock.wallNow(),
+      }),
+    );
+  }
+
+  #saveStarted(): void {
+    const now = this.#context.clock.wallNow();
+    const changes = { startTime: now, recorderUri: this.#recorder.shownUri };
+    this.#save(changes, siprecCallback(this.record, "siprec-started", this.#currentVoice(), now));
+    this.#log.info({ recorder: this.#recorder.shownUri }, "siprec: recording");
+    this.#context.onStarted?.();
+  }
+
+  #saveStopped(): void {
+    if (this.#refused) return;
+    const now = this.#context.clock.wallNow();
+    const callbacks = siprecCallback(this.record, "siprec-stopped", this.#currentVoice(), now);
+    this.#save({ status: "stopped", endTime: now }, callbacks);
+    this.#log.info({}, "siprec: stopped");
+    this.#context.onEnded?.("completed", this.record.startTime !== null);
+  }
+
+  /** `failed`: it never started, and the error is the end. `lost`: it broke off, and has stopped by that. */
+  #saveError(how: "failed" | "lost"): void {
+    const now = this.#context.clock.wallNow();
+    const problem = this.#failures.at(-1) ?? { code: INTERNAL_CODE, text: "an error of this node" };
+    const voice = this.#currentVoice();
+    const callbacks = [
+      ...siprecCallback(this.record, "siprec-error", voice, now, problem),
+      ...(how === "lost" ? siprecCallback(this.record, "siprec-stopped", voice, now) : []),
+    ];
+    this.#save(
+      { status: "stopped", endTime: now, errorCode: problem.code, errorMessage: problem.text },
+      callbacks,
+    );
+    this.#log.warn({ code: problem.code }, `siprec: ${how}: ${problem.text}`);
+    this.#alert(how === "failed" ? "error" : "warning", problem, this.#problemText(problem.text));
+    this.#context.onEnded?.(how, this.record.startTime !== null);
+  }
+
+  #problemText(last: string): string {
+    const earlier = this.#failures.length - 1;
+    return earlier > 0 ? `${last} (after ${earlier} other failure${earlier > 1 ? "s" : ""})` : last;
+  }
+
+  #save(changes: Partial<SiprecRecord>, callbacks: Parameters<SiprecRow["change"]>[1]): void {
+    this.#lastSave = this.#row.change(changes, callbacks);
+    this.#lastSave.catch(() => {}); // logged and tried again by the row
+  }
+
+  #currentVoice(): readonly (readonly [string, string])[] {
+    this.#refreshVoice();
+    return this.#voice;
+  }
+
+  /** The last known ones stay when the call is gone. */
+  #refreshVoice(): void {
+    const call = this.#context.calls.find(this.#setup.record.callSid);
+    if (call !== undefined) this.#voice = call.requestParameters();
+  }
+
+  #unreachable(label: string): void {
+    const text = `nobody listens at the recorder's port for the ${label} track`;
+    this.#log.warn({ track: label }, `siprec: ${text}`);
+    this.#warn(UNREACHABLE_CODE, text);
+  }
+
+  /** What the connector says and this node does not do: said, never passed over. */
+  #tellProblems(): void {
+    const { plan } = this.#setup;
+    for (const problem of plan.problems)
+      this.#warn(31942, `the connector has an unusable SIP URI: ${problem}`);
+    for (const { edge, shownUri, warnings } of plan.recorders) {
+      if (edge !== undefined) {
+        const text = `${shownUri}: edge=${edge} is not supported by this node; the session leaves by the default route`;
+        this.#warn(UNSUPPORTED_EDGE_CODE, text);
+      }
+      for (const warning of warnings) this.#warn(URI_PARAMETER_CODE, `${shownUri}: ${warning}`);
+    }
+  }
+
+  #warn(code: number, text: string): void {
+    if (this.#warned.has(text) || this.#warned.size >= MAXIMUM_WARNINGS) return;
+    this.#warned.add(text);
+    this.#alert("warning", { code }, text);
+  }
+
+  #alert(
+    level: "error" | "warning",
+    problem: Pick<RecorderFailure, "code" | "responseStatus" | "responseText">,
+    text: string,
+    uri = this.#recorder.shownUri,
+  ): void {
+    const { accountSid, callSid, sid } = this.record;
+    this.#context.alerts.raise({
+      accountSid,
+      errorCode: problem.code,
+      level,
+      text,
+      callSid,
+      resourceSid: sid,
+      requestMethod: "INVITE",
+      requestUrl: uri,
+      responseStatus: problem.responseStatus,
+      responseBody: problem.responseText,
+    });
+  }
+
+  #finish(): void {
+    for (const takeOff of this.#takeOff) takeOff();
+    this.#resolveOver();
+  }
+}
+
+/** What a connector may ask for and this version does not do: better no session than one that is not what was asked. */
+function unsupportedBy({ secure, transport, shownUri }: Recorder): RecorderFailure | undefined {
+  if (secure) {
+    const text = `${shownUri}: secure=true asks for SRTP, which this version does not send`;
+    return { code: SECURE_MEDIA_CODE, text, tryNext: true };
+  }
+  if (transport === "tls") {
+    const text = `${shownUri}: TLS is asked for, which this version does not speak`;
+    return { code: TLS_CODE, text, tryNext: true };
+  }
+  return undefined;
+}

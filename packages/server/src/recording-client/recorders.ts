@@ -1,0 +1,88 @@
+import { isIpv6 } from "@callfork/protocol/sip";
+import { type ConnectorUri, parseConnectorUri } from "@callfork/protocol/siprec";
+import { isToken } from "@callfork/protocol/text";
+import type { HeaderLine } from "../signalling/index.ts";
+import { UnusableConnectorError } from "./errors.ts";
+import type { ConnectorRecord } from "./ports.ts";
+
+/** One recorder of a connector's list. */
+export interface Recorder extends ConnectorUri {
+  /** The URI for rows, logs and alerts: without a password in its user part. */
+  readonly shownUri: string;
+  /** Its host where that is an address already: tells which of our addresses faces it. */
+  readonly address: string | undefined;
+}
+
+/** A connector ready to be called. */
+export interface ConnectorPlan {
+  readonly recorders: readonly Recorder[];
+  /** The static credential, for every INVITE. */
+  readonly headers: readonly HeaderLine[];
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Entries of the list that cannot be read. */
+  readonly problems: readonly string[];
+}
+
+/** A list longer than this is nobody's intention. */
+const MAXIMUM_RECORDERS = 16;
+
+/** @throws UnusableConnectorError when no recorder can be called, or the credentials header cannot be sent */
+export function planOf(connector: ConnectorRecord): ConnectorPlan {
+  const recorders: Recorder[] = [];
+  const problems: string[] = [];
+  for (const text of connector.sipUris.slice(0, MAXIMUM_RECORDERS)) {
+    const parsed = parseConnectorUri(text);
+    if (parsed.ok) recorders.push(recorderOf(parsed.value));
+    else problems.push(`${withoutPassword(text)}: ${parsed.error.message}`);
+  }
+  if (recorders.length === 0) {
+    const why = problems.length === 0 ? "it has no SIP URI" : problems.join("; ");
+    throw new UnusableConnectorError(`connector ${connector.uniqueName} cannot be called: ${why}`);
+  }
+  const { username, password } = connector;
+  return {
+    recorders,
+    headers: credentialsHeader(connector),
+    credentials: username === null ? undefined : { username, password: password ?? "" },
+    problems,
+  };
+}
+
+function recorderOf(uri: ConnectorUri): Recorder {
+  const isAddress = isIpv6(uri.host) || IPV4.test(uri.host);
+  return { ...uri, shownUri: withoutPassword(uri.uri), address: isAddress ? uri.host : undefined };
+}
+
+const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+
+/** A numeric address; media goes nowhere else. */
+export const isNumericAddress = (host: string): boolean => IPV4.test(host) || isIpv6(host);
+
+const withoutPassword = (uri: string): string => uri.replace(/^(sips?:[^:@]*):[^@]*@/i, "$1@");
+
+/**
+ * The header field with the connector's credential. Names and values that could become more than one field, or another
+ * field than meant, are refused here, whoever wrote the row.
+ */
+function credentialsHeader(connector: ConnectorRecord): readonly HeaderLine[] {
+  const { credentialsHeaderName: name, credentials: value, uniqueName } = connector;
+  if (name === null || name === "") return [];
+  const refuse = (why: string): never => {
+    throw new UnusableConnectorError(`connector ${uniqueName}: its credentials header ${why}`);
+  };
+  if (!isToken(name) || name.length > 128) refuse("has a name that is no header name");
+  if (OURS.has(name.toLowerCase()) || /^content-/i.test(name)) refuse(`may not be ${name}`);
+  if (value === null || value === "") refuse("has no value");
+  if (/[\u0000-\u001f\u007f]/.test(value ?? "") || (value ?? "").length > 4096) {
+    refuse("has a value with control characters, or one that is too long");
+  }
+  return [[name, value ?? ""]];
+}
+
+/** Header fields that the INVITE is made of, compact forms included. */
+const OURS: ReadonlySet<string> = new Set(
+  (
+    "via v from f to t call-id i cseq contact m max-forwards route record-route require proxy-require supported k " +
+    "allow accept user-agent c l e mime-version session-expires x min-se replaces"
+  ).split(" "),
+);

@@ -1,0 +1,113 @@
+import { createAnswer, type NegotiatedMedia, stampOrigin } from "@callfork/protocol/offer-answer";
+import {
+  type Codec,
+  isTelephoneEvent,
+  labelOf,
+  parseSessionDescription,
+  type SessionDescription,
+  sameCodec,
+  withAttributes,
+} from "@callfork/protocol/sdp";
+import type { CallTap } from "../calls/index.ts";
+import type { ForkConnection, MediaPort } from "../media/index.ts";
+import type { ReceivedPart } from "../signalling/index.ts";
+import { isNumericAddress } from "./recorders.ts";
+import type { TrackLabel } from "./tracks.ts";
+
+/** One m-line of the recording session; without port: the recorder does not want it, or no longer. */
+export interface TrackLine {
+  readonly label: TrackLabel;
+  readonly port: MediaPort | undefined;
+}
+
+/**
+ * What is offered: the codecs of the call's leg under its own numbers, so that packets pass as they are. Telephone
+ * events are left out, since they are never forwarded: a recorder need not wait for what does not come.
+ */
+export function forkCodecs(tap: Pick<CallTap, "codecs">): readonly Codec[] {
+  const codecs = new Map<number, Codec>();
+  for (const codec of tap.codecs()) {
+    if (isTelephoneEvent(codec) || codecs.has(codec.payloadType)) continue;
+    codecs.set(codec.payloadType, { channels: channelsOf(codec.name), ...codec });
+  }
+  return [...codecs.values()];
+}
+
+/** RFC 7587 §7: Opus is written with two channels, whatever it carries. Telephony knows no other such codec. */
+const channelsOf = (name: string): number => (name.toLowerCase() === "opus" ? 2 : 1);
+
+/** The ports of the offer, line by line. */
+export const offeredTracks = (lines: readonly TrackLine[], codecs: readonly Codec[]) =>
+  lines.map(({ label, port }) => ({
+    label,
+    codecs,
+    local: port ? { port: port.rtpPort, rtcpPort: port.rtcpPort } : null,
+  }));
+
+export interface ForkAnswerOptions {
+  readonly sessionId: string;
+  readonly address: string;
+  readonly previous: SessionDescription;
+  readonly lines: readonly TrackLine[];
+  readonly codecs: readonly Codec[];
+}
+
+/**
+ * Our answer to an offer of the recorder (RFC 7866 §7.2): at most `sendonly`, lines it adds refused, and the labels of
+ * our own offer also where it left them out.
+ */
+export function answerRecorder(offer: SessionDescription, options: ForkAnswerOptions): SessionDescription {
+  const { sessionId, address, previous, lines, codecs } = options;
+  const { description } = createAnswer(offer, {
+    origin: { sessionId },
+    address,
+    lines: offer.media.map((_, index) => {
+      const port = lines[index]?.port;
+      return port ? { port: port.rtpPort, rtcpPort: port.rtcpPort, direction: "sendonly" } : null;
+    }),
+    codecs: codecs.map(({ name, clockRateHz, channels }) => ({ name, clockRateHz, channels })),
+  });
+  const media = description.media.map((line, index) => {
+    const label = lines[index]?.label;
+    const isMissing = label !== undefined && labelOf(line) === undefined;
+    return isMissing ? withAttributes(line, { name: "label", value: label }) : line;
+  });
+  return stampOrigin({ ...description, media }, previous);
+}
+
+/**
+ * Where copies of a track go and under which payload types; `undefined` while nothing may be sent: the recorder is not
+ * ready (`inactive`), is on hold, or names an address that is none.
+ */
+export function connectionOf(
+  line: NegotiatedMedia,
+  codecs: readonly Codec[],
+  cname: string,
+): ForkConnection | undefined {
+  const { remote, direction } = line;
+  if (!line.accepted || remote === null || !isNumericAddress(remote.address)) return undefined;
+  if (direction !== "sendonly" && direction !== "sendrecv") return undefined;
+  const payloadTypes = new Map<number, number>();
+  for (const codec of codecs) {
+    const same = line.codecs.filter((candidate) => sameCodec(candidate, codec));
+    const match = same.find((each) => each.receivePayloadType === codec.payloadType) ?? same[0];
+    if (match) payloadTypes.set(codec.payloadType, match.sendPayloadType);
+  }
+  const { address, rtpPort, rtcpPort } = remote;
+  return {
+    remote: { address, rtpPort, rtcpPort },
+    payloadTypes,
+    clockRateHz: codecs.find(({ payloadType }) => payloadTypes.has(payloadType))?.clockRateHz ?? 8000,
+    cname,
+  };
+}
+
+/** The session description in a received body; `undefined`: none there, or none that reads. */
+export function descriptionIn(
+  parts: readonly ReceivedPart[],
+): { readonly description: SessionDescription } | { readonly problem: string } | undefined {
+  const part = parts.find(({ mediaType }) => mediaType === "application/sdp");
+  if (part === undefined) return undefined;
+  const parsed = parseSessionDescription(part.bytes);
+  return parsed.ok ? { description: parsed.value } : { problem: parsed.error.message };
+}

@@ -1,0 +1,307 @@
+import {
+  createRecordingOffer,
+  type NegotiatedMedia,
+  negotiate,
+  readRecordingAnswer,
+} from "@callfork/protocol/offer-answer";
+import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
+import { flattenBody, mediaTypeName, partMediaType, type SipResponse } from "@callfork/protocol/sip";
+import {
+  isMetadataMediaType,
+  LEGACY_METADATA_MEDIA_TYPE,
+  metadataCharset,
+  readSnapshotOrMetadata,
+} from "@callfork/protocol/siprec";
+import type { Random } from "@callfork/protocol/text";
+import type { Log } from "../observe/index.ts";
+import type { DialogAnswer, DialogEnd, ReceivedPart, SipDialog } from "../signalling/index.ts";
+import type { ForkMedia } from "./fork-media.ts";
+import { BAD_ANSWER_CODE, DISCARDED_CODE, PROTOCOL_CODE } from "./recorder-failure.ts";
+import { descriptionBody, type MetadataLabel, recordingBody, wantsOldLabel } from "./recording-body.ts";
+import {
+  answerRecorder,
+  connectionOf,
+  descriptionIn,
+  type forkCodecs,
+  offeredTracks,
+} from "./recording-offer.ts";
+import type { TrackLabel } from "./tracks.ts";
+
+/** The fork, as its recording session sees it. */
+export interface SessionOwner {
+  /** The codecs of the call's leg now. */
+  codecs(): ReturnType<typeof forkCodecs>;
+  /** A complete document of now. */
+  metadata(): string;
+  cname(label: TrackLabel): string;
+  /** Something an operator should know of. */
+  warn(code: number, text: string): void;
+  /** The dialog is over, whoever ended it. */
+  ended(end: DialogEnd): void;
+}
+
+export interface RecordingSessionOptions {
+  readonly dialog: SipDialog;
+  /** Of our `o=` line. */
+  readonly sessionId: string;
+  readonly local: SessionDescription;
+  readonly negotiated: readonly NegotiatedMedia[];
+  readonly media: ForkMedia;
+  /** Those of `local`. */
+  readonly codecs: readonly Codec[];
+  readonly label: MetadataLabel;
+  readonly owner: SessionOwner;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** An answer to UPDATE that means "never". */
+const UPDATE_UNKNOWN: ReadonlySet<number> = new Set([405, 501]);
+
+/**
+ * The recording session (RFC 7866): a dialog that is up. It answers what the recorder changes, keeps it informed, and
+ * tells the media plane what was agreed. One exchange of ours is open at a time; wishes that come meanwhile are one.
+ */
+export class RecordingSession {
+  readonly dialog: SipDialog;
+  readonly #options: RecordingSessionOptions;
+  /** What we sent last, agreed or not: gives `o=` its next version. */
+  #sent: SessionDescription;
+  #address: string;
+  #negotiated: readonly NegotiatedMedia[];
+  #codecs: readonly Codec[];
+  #label: MetadataLabel;
+  #wanted = false;
+  #sending = false;
+  /** Our 2xx to a re-INVITE waits for its ACK; with the offer when the re-INVITE had none. */
+  #unacknowledged: { readonly offer: SessionDescription | undefined } | undefined;
+  #updateRefused = false;
+  #over = false;
+
+  constructor(options: RecordingSessionOptions) {
+    this.#options = options;
+    this.dialog = options.dialog;
+    this.#sent = options.local;
+    this.#address = options.local.connection?.address ?? "0.0.0.0";
+    this.#negotiated = options.negotiated;
+    this.#codecs = options.codecs;
+    this.#label = options.label;
+    options.dialog.attach({
+      onReinvite: (_request, body) => this.#guarded(() => this.#reinvited(body)),
+      onUpdate: (_request, body) => this.#guarded(() => this.#updated(body)),
+      onAcknowledged: (_ack, body) => this.#acknowledged(body),
+      onEnded: (end) => this.#ended(end),
+    });
+  }
+
+  get negotiated(): readonly NegotiatedMedia[] {
+    return this.#negotiated;
+  }
+
+  /** Lets packets flow as agreed. */
+  start(): void {
+    this.#apply(this.#negotiated);
+  }
+
+  /** Sends a complete document, with an offer of what there is now; soon, once, and never twice at a time. */
+  refresh(): void {
+    this.#wanted = true;
+    void this.#pump();
+  }
+
+  bye(): Promise<void> {
+    this.#over = true;
+    return this.dialog.bye();
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    try {
+      while (this.#wanted && !this.#over && this.#unacknowledged === undefined) {
+        this.#wanted = false;
+        await this.#sendSnapshot();
+      }
+    } catch (error) {
+      this.#options.log.error({ err: error }, "siprec: an update was not sent");
+    } finally {
+      this.#sending = false;
+    }
+  }
+
+  /**
+   * "If the metadata refers to SDP labels, the message carries the SDP that defines them" (RFC 7866 §9.1): so the offer
+   * always goes along. UPDATE where the recorder allows it, re-INVITE elsewhere.
+   */
+  async #sendSnapshot(): Promise<void> {
+    const { owner, random } = this.#options;
+    const codecs = owner.codecs();
+    if (codecs.length > 0) this.#codecs = codecs;
+    const offer = this.#offer();
+    this.#sent = offer;
+    const body = recordingBody(offer, owner.metadata(), this.#label, random);
+    const byUpdate = this.dialog.remoteAllow.has("UPDATE") && !this.#updateRefused;
+    const response = await (byUpdate ? this.dialog.update({ body }) : this.dialog.reinvite({ body }));
+    if (this.#over) return;
+    if (response.status >= 200 && response.status < 300) this.#takeAnswer(offer, answerParts(response));
+    else this.#refused(response, byUpdate);
+  }
+
+  #refused(response: SipResponse, byUpdate: boolean): void {
+    const { owner, log } = this.#options;
+    const { status, reason } = response;
+    if (byUpdate && UPDATE_UNKNOWN.has(status)) {
+      this.#updateRefused = true;
+      this.#wanted = true;
+    } else if (
+      this.#label !== LEGACY_METADATA_MEDIA_TYPE &&
+      wantsOldLabel(status, response.headers.list("Accept"))
+    ) {
+      this.#label = LEGACY_METADATA_MEDIA_TYPE;
+      this.#wanted = true;
+    } else {
+      // RFC 3261 §14.1: the session goes on as it was.
+      log.warn({ status, reason }, "siprec: the recorder refused an update");
+      owner.warn(PROTOCOL_CODE, `the recorder refused an update of its session: ${status} ${reason}`);
+    }
+  }
+
+  #reinvited(body: readonly ReceivedPart[]): DialogAnswer {
+    const found = descriptionIn(body);
+    if (found === undefined) {
+      // No offer: ours goes into the 200, the answer comes with the ACK (RFC 3261 §14.2).
+      const offer = this.#offer();
+      this.#sent = offer;
+      this.#unacknowledged = { offer };
+      return { status: 200, body: descriptionBody(offer) };
+    }
+    const answer = this.#answerTo(found);
+    if (answer.status === 200) this.#unacknowledged = { offer: undefined };
+    return answer;
+  }
+
+  #updated(body: readonly ReceivedPart[]): DialogAnswer {
+    const found = descriptionIn(body);
+    if (found !== undefined) return this.#answerTo(found);
+    const document = body.find(({ mediaType }) => isMetadataMediaType(mediaType));
+    if (document === undefined) return { status: 200 }; // a session refresh
+    const read = readSnapshotOrMetadata(document.bytes, { charset: metadataCharset(document.contentType) });
+    if (!read.ok || read.value.kind !== "snapshotRequest") {
+      this.#options.log.warn({}, "siprec: an UPDATE of the recorder is neither refresh nor snapshot request");
+      return { status: 400, reason: "Not a Snapshot Request" };
+    }
+    this.#options.log.info({}, "siprec: the recorder asks for a snapshot");
+    // Never in the 200 (RFC 7866 §9.2), so after it.
+    queueMicrotask(() => this.refresh());
+    return { status: 200 };
+  }
+
+  #answerTo(found: NonNullable<ReturnType<typeof descriptionIn>>): DialogAnswer {
+    if ("problem" in found) return { status: 488 };
+    const offer = found.description;
+    if (offer.media.length < this.#sent.media.length) return { status: 488 }; // RFC 3264 §8: lines never go
+    const answer = answerRecorder(offer, {
+      sessionId: this.#options.sessionId,
+      address: this.#address,
+      previous: this.#sent,
+      lines: this.#options.media.lines,
+      codecs: this.#codecs,
+    });
+    this.#sent = answer;
+    this.#apply(negotiate(answer, offer, "local"));
+    return { status: 200, body: descriptionBody(answer) };
+  }
+
+  #acknowledged(body: readonly ReceivedPart[]): void {
+    const waiting = this.#unacknowledged;
+    this.#unacknowledged = undefined;
+    if (waiting?.offer !== undefined && !this.#over) this.#takeAnswer(waiting.offer, body);
+    if (this.#wanted) void this.#pump();
+  }
+
+  #takeAnswer(offer: SessionDescription, body: readonly ReceivedPart[]): void {
+    const found = descriptionIn(body);
+    const answer =
+      found !== undefined && "description" in found
+        ? readRecordingAnswer(offer, found.description)
+        : undefined;
+    if (answer?.ok) this.#apply(answer.value);
+    else {
+      this.#options.log.warn({}, "siprec: an offer of ours got no answer that reads");
+      this.#options.owner.warn(BAD_ANSWER_CODE, "the recorder accepted an offer without a usable answer");
+    }
+  }
+
+  #offer(): SessionDescription {
+    const { media, sessionId } = this.#options;
+    return createRecordingOffer({
+      origin: { sessionId },
+      address: this.#address,
+      tracks: offeredTracks(media.lines, this.#codecs),
+      previous: this.#sent,
+    });
+  }
+
+  #apply(negotiated: readonly NegotiatedMedia[]): void {
+    const { media, owner, log } = this.#options;
+    this.#negotiated = negotiated;
+    for (const [index, { label, port }] of media.lines.entries()) {
+      const line = negotiated[index];
+      if (port === undefined || line === undefined) continue;
+      const connection = connectionOf(line, this.#codecs, owner.cname(label));
+      if (!line.accepted) {
+        media.closeTrack(label);
+        log.warn({ track: label }, "siprec: the recorder does not take this track");
+        owner.warn(DISCARDED_CODE, `the recorder does not take the ${label} track`);
+      } else if (connection === undefined) {
+        media.pause(label);
+        log.info({ track: label, direction: line.direction }, "siprec: track paused by the recorder");
+      } else {
+        this.#warnOfCodec(label, connection.payloadTypes);
+        media.connect(label, connection);
+      }
+    }
+  }
+
+  /** The call's first codec is what flows; packets under numbers without a row are not forwarded. */
+  #warnOfCodec(label: TrackLabel, payloadTypes: ReadonlyMap<number, number>): void {
+    const first = this.#codecs[0];
+    if (first === undefined || payloadTypes.has(first.payloadType)) return;
+    const text = `the recorder does not take ${first.name}, which the call uses: ${label} packets in it are discarded`;
+    this.#options.log.warn(
+      { track: label, codec: first.name },
+      "siprec: the recorder does not take the codec",
+    );
+    this.#options.owner.warn(DISCARDED_CODE, text);
+  }
+
+  #ended(end: DialogEnd): void {
+    this.#over = true;
+    this.#options.owner.ended(end);
+  }
+
+  /** Whatever a recorder sends, it gets an answer, and nothing is thrown at the user agent. */
+  #guarded(run: () => DialogAnswer): DialogAnswer {
+    try {
+      return run();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "siprec: a request of the recorder was not handled");
+      return { status: 500 };
+    }
+  }
+}
+
+/** The leaves of a response's body; none when it does not read. */
+function answerParts(response: SipResponse): readonly ReceivedPart[] {
+  const flat = flattenBody(response);
+  if (!flat.ok) return [];
+  return flat.value.parts.map((part) => {
+    const mediaType = partMediaType(part);
+    return {
+      mediaType: mediaType === undefined ? "" : mediaTypeName(mediaType),
+      contentType: part.headers.get("Content-Type") ?? "",
+      disposition: undefined,
+      bytes: part.body,
+    };
+  });
+}

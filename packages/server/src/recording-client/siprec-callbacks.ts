@@ -1,0 +1,55 @@
+import type { CallbackRequest, SiprecRecord } from "../calls/index.ts";
+
+export type SiprecEvent = "siprec-started" | "siprec-stopped" | "siprec-error";
+
+export interface SiprecProblem {
+  /** From the published table (docs/errors.md). */
+  readonly code: number;
+  readonly text: string;
+}
+
+type Parameters = readonly (readonly [name: string, value: string])[];
+
+/**
+ * The callback a change of a fork owes, as a list: empty when nobody asked for callbacks.
+ *
+ * @param voice - the call's voice request parameters
+ * @param now - epoch milliseconds
+ */
+export function siprecCallback(
+  record: SiprecRecord,
+  event: SiprecEvent,
+  voice: Parameters,
+  now: number,
+  problem?: SiprecProblem,
+): readonly CallbackRequest[] {
+  if (record.statusCallback === null) return [];
+  const parameters: [string, string][] = [
+    ["AccountSid", record.accountSid],
+    ["CallSid", record.callSid],
+    ["SiprecSid", record.sid],
+    ["SiprecName", record.name ?? ""],
+    ["SiprecEvent", event],
+    ["Timestamp", callbackTime(now)],
+  ];
+  if (problem !== undefined) {
+    parameters.push(["SiprecError", problem.text], ["SiprecErrorCode", String(problem.code)]);
+  }
+  const own = new Set(parameters.map(([name]) => name));
+  return [
+    {
+      accountSid: record.accountSid,
+      callSid: record.callSid,
+      kind: "siprec-status",
+      url: record.statusCallback,
+      method: record.statusCallbackMethod,
+      parameters: [...parameters, ...voice.filter(([name]) => !own.has(name))],
+    },
+  ];
+}
+
+/** What is left to say of a call whose process died. */
+export const orphanParameters: Parameters = [["ApiVersion", "2010-04-01"]];
+
+/** ISO 8601 in UTC with six decimals, the last three of which our clock does not have. */
+const callbackTime = (epochMs: number): string => new Date(epochMs).toISOString().replace("Z", "000Z");
