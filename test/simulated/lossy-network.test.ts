@@ -91,7 +91,8 @@ for (const hangUpBy of ["caller", "callee"] as const) {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const outcome = await callOver(seed, hangUpBy);
       const { world, alice, bob, answered, failures, ends, invites } = outcome;
-      const story = (): string => `seed ${seed}\n${[...world.wire, ...alice.log.lines, ...bob.log.lines].join("\n")}`;
+      const story = (): string =>
+        `seed ${seed}\n${[...world.wire, ...alice.log.lines, ...bob.log.lines].join("\n")}`;
       assert.equal(answered.length + failures.length, 1, story());
       assert.equal(invites, 1, story());
       assert.equal(alice.agent.liveDialogs + bob.agent.liveDialogs, 0, story());

@@ -51,19 +51,19 @@ export class World {
   party(
     address: string,
     handlers: UserAgentHandlers,
-    options: VirtualNodeOptions & Partial<UserAgentOptions> = {},
+    options: VirtualNodeOptions & Partial<Omit<UserAgentOptions, "transports">> = {},
   ): Party {
     const node = this.network.node(address, options);
     const log = memoryLog();
     this.#parties += 1;
     const agent = createUserAgent({
+      ...options,
       transports: node,
       resolver: this.network.resolver,
       clock: this.clock,
       random: new SeededRandom(this.#seed * 1000 + this.#parties),
       log,
       userAgentName: "test",
-      ...options,
     });
     agent.attach(handlers);
     return { node, agent, log };
