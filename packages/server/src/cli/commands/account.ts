@@ -4,12 +4,14 @@ import { readCommandLine } from "../usage.ts";
 
 export const account: Command = {
   summary: "prints the first account's credentials, as curl -u wants them",
-  help: `usage: callfork account [--data-dir FOLDER]
+  help: `usage: callfork account [--sid] [--data-dir FOLDER]
 
 Prints AccountSid:AuthToken of the server whose data dir this is (default ./data):
-  curl -u "$(callfork account)" http://127.0.0.1:8080/v1/Recordings`,
+  curl -u "$(callfork account)" http://127.0.0.1:8080/v1/Recordings
+
+  --sid               the AccountSid alone`,
   async run(argv) {
-    const { config } = readCommandLine(argv);
+    const { config, values } = readCommandLine(argv, { sid: { type: "boolean" } });
     const found = readAccountFile(config.dataDir);
     if (found === undefined) {
       console.error(
@@ -17,7 +19,7 @@ Prints AccountSid:AuthToken of the server whose data dir this is (default ./data
       );
       return 1;
     }
-    console.log(`${found.accountSid}:${found.authToken}`);
+    console.log(values.sid === true ? found.accountSid : `${found.accountSid}:${found.authToken}`);
     return 0;
   },
 };
