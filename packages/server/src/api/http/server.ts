@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import formbody from "@fastify/formbody";
 import swagger from "@fastify/swagger";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -54,6 +55,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     forceCloseConnections: "idle",
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: 4096, querystringParser: () => ({}) },
+    // The official clients send a bare "%" of a name as it is; what is no escape means itself.
+    rewriteUrl: (request) => (request.url ?? "/").replace(/%(?![0-9A-Fa-f]{2})/g, "%25"),
+    clientErrorHandler: (error, socket) => answerGarbage(error, socket),
     frameworkErrors: (error, request, reply) => {
       reply.headers(SECURITY_HEADERS);
       return sendError(request, reply, error);
@@ -122,6 +126,35 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   }
   await app.ready();
   return app;
+}
+
+const NOT_HTTP = { status: 400, phrase: "Bad Request", reason: "The request is not HTTP" };
+const GARBAGE: Readonly<Record<string, typeof NOT_HTTP>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    phrase: "Request Timeout",
+    reason: "The request did not arrive in time",
+  },
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    phrase: "Request Header Fields Too Large",
+    reason: "The headers are too large",
+  },
+};
+
+/** What did not even parse as HTTP: there is no request and no reply, only the socket. */
+function answerGarbage(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || socket.destroyed) return;
+  const { status, phrase, reason } = GARBAGE[error.code ?? ""] ?? NOT_HTTP;
+  const body = JSON.stringify({ ...errorBody(new MalformedRequestError(reason)), status });
+  const head = [
+    `HTTP/1.1 ${status} ${phrase}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  if (socket.writable) socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  else socket.destroy();
 }
 
 async function run(one: Route, request: FastifyRequest, principal: Principal | undefined): Promise<Answer> {

@@ -100,10 +100,8 @@ export function showCall(call: CallRecord): object {
   };
 }
 
-/** Whole seconds as text, once the call is over; a call that was never answered lasted "0". */
+/** Whole seconds as text, rounded up as in callbacks, once the call is over; a call that was never answered lasted "0". */
 function durationSeconds(call: CallRecord): string | null {
   if (call.endTime === null) return null;
-  return String(
-    call.startTime === null ? 0 : Math.max(0, Math.round((call.endTime - call.startTime) / 1000)),
-  );
+  return String(call.startTime === null ? 0 : Math.max(0, Math.ceil((call.endTime - call.startTime) / 1000)));
 }
