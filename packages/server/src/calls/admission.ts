@@ -3,7 +3,6 @@ import { err, ok, type Result } from "@callfork/protocol/text";
 import type { HeaderLine, IncomingInvite } from "../signalling/index.ts";
 import type { House } from "./house.ts";
 import type { Refusal } from "./options.ts";
-import { OutgoingLeg } from "./outgoing-leg.ts";
 import { dialledNames } from "./party.ts";
 import type { DocumentSource } from "./ports.ts";
 import type { NumberRecord, TrunkRecord } from "./records.ts";
@@ -78,11 +77,8 @@ export function hopsOf(invite: IncomingInvite): number | undefined {
  * ourselves on purpose has only one Via; it goes round until its Max-Forwards is used up.
  */
 function isLoop(house: House, invite: IncomingInvite): boolean {
-  if (invite.request.headers.list("Via").length < 2) return false;
-  return house.calls.some(
-    ({ leg }) =>
-      leg instanceof OutgoingLeg && leg.callId === invite.callId && leg.requestUri === invite.request.uri,
-  );
+  const { headers, uri } = invite.request;
+  return headers.list("Via").length > 1 && house.hasSent(invite.callId, uri);
 }
 
 async function findNumber(house: House, invite: IncomingInvite): Promise<NumberRecord | undefined> {

@@ -1,7 +1,9 @@
+import type { NegotiatedMedia } from "@callfork/protocol/offer-answer";
 import type { SessionDescription } from "@callfork/protocol/sdp";
 import type { MediaEvent } from "../media/index.ts";
 import type { Timer } from "../net/index.ts";
 import { type Log, PlatformError } from "../observe/index.ts";
+import { OWN_CODECS } from "./descriptions.ts";
 import { Dial } from "./dial.ts";
 import { finalStatus, type LegEnd, refusalStatus } from "./end-status.ts";
 import type { House } from "./house.ts";
@@ -125,7 +127,8 @@ export class Call<L extends Leg = Leg> implements CallControl {
   }
 
   /** The INVITE is out: its Call-ID is known. */
-  invited(callId: string): void {
+  invited(callId: string, requestUri: string): void {
+    this.#house.invited(this, callId, requestUri);
     this.log = this.log.child({ callId });
     this.reporter.change({ sipCallId: callId }, "initiated");
   }
@@ -152,6 +155,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
     const port = this.leg.media.port;
     if (this.ended || signal.aborted || !port) return;
     this.#reasons = [];
+    if (!(await this.#canPlay()) || signal.aborted) return;
     const stop = () => this.#house.media.stopPlay(port.id);
     signal.addEventListener("abort", stop, { once: true });
     try {
@@ -212,14 +216,11 @@ export class Call<L extends Leg = Leg> implements CallControl {
   fail(error: unknown): void {
     const known = error instanceof PlatformError ? error : undefined;
     this.log.error({ error }, "call: failed");
-    this.#house.options.alerts.raise({
-      accountSid: this.accountSid,
-      errorCode: known?.publicCode ?? 20500,
-      level: "error",
-      text: known?.message ?? "the call failed by an error of this node",
-      callSid: this.sid,
-      resourceSid: this.sid,
-    });
+    this.#alert(
+      known?.publicCode ?? 20500,
+      "error",
+      known?.message ?? "the call failed by an error of this node",
+    );
     const sipStatus = known?.sipStatus ?? 500;
     const leg: Leg = this.leg;
     if (leg instanceof OutgoingLeg && !leg.answered) leg.fail(sipStatus);
@@ -233,6 +234,16 @@ export class Call<L extends Leg = Leg> implements CallControl {
     } catch (error) {
       if (!this.ended) this.fail(error);
     }
+  }
+
+  /** The player speaks G.711 only: a party that was bridged with another codec is asked to change. */
+  async #canPlay(): Promise<boolean> {
+    const { media } = this.leg;
+    if (media.line && speaksOwn(media.line)) return true;
+    const moved = await this.leg.reoffer(media.offer(OWN_CODECS));
+    if (moved.ok) return true;
+    if (!this.ended) this.#alert(32102, "warning", "the party speaks no codec that audio can be played in");
+    return false;
   }
 
   #observer(): LegObserver {
@@ -297,13 +308,13 @@ export class Call<L extends Leg = Leg> implements CallControl {
     }
     if (event.kind !== "rtp-stopped" || !this.leg.answered) return;
     this.log.warn({ silentMs: event.silentMs }, "call: no packets from its party");
-    this.#house.options.alerts.raise({
-      accountSid: this.accountSid,
-      errorCode: 32014,
-      level: "warning",
-      text: `no audio was received for ${Math.round(event.silentMs / 1000)} seconds`,
-      callSid: this.sid,
-      resourceSid: this.sid,
-    });
+    this.#alert(32014, "warning", `no audio was received for ${Math.round(event.silentMs / 1000)} seconds`);
+  }
+
+  #alert(errorCode: number, level: "error" | "warning", text: string): void {
+    const { accountSid, sid } = this;
+    this.#house.options.alerts.raise({ accountSid, errorCode, level, text, callSid: sid, resourceSid: sid });
   }
 }
+
+const speaksOwn = (line: NegotiatedMedia): boolean => /^PCM[UA]$/i.test(line.codecs[0]?.name ?? "");

@@ -149,7 +149,9 @@ class Room implements CallRoom {
   #refuse(invite: IncomingInvite, { status, cause, headers }: Denied): void {
     const address = invite.flow.remoteAddress;
     const { log, onRefused } = this.#house.options;
-    log.info({ callId: invite.callId, address, status, cause }, "calls: an INVITE was refused");
+    // A flood from strangers is counted, not written down line by line.
+    const write = cause === "source" ? log.debug : log.info;
+    write.call(log, { callId: invite.callId, address, status, cause }, "calls: an INVITE was refused");
     invite.reject(status, headers ? { headers } : {});
     onRefused?.({ status, cause, address });
   }

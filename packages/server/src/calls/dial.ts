@@ -59,6 +59,7 @@ export class Dial {
   #lastSid: string | null = null;
   #status: DialCallStatus = "canceled";
   #starting = true;
+  readonly #onAbort = () => this.#over("aborted");
 
   constructor(house: House, caller: Call, options: DialOptions, signal: AbortSignal) {
     this.#house = house;
@@ -74,7 +75,7 @@ export class Dial {
   async run(): Promise<DialOutcome> {
     if (this.#signal.aborted || this.#caller.ended) this.#over("aborted");
     else {
-      this.#signal.addEventListener("abort", () => this.#over("aborted"), { once: true });
+      this.#signal.addEventListener("abort", this.#onAbort, { once: true });
       await this.#start();
     }
     return this.#outcome;
@@ -285,6 +286,7 @@ export class Dial {
     const bridged = this.#state === "Bridged";
     if (!this.#step(input)) return;
     this.#timer?.cancel();
+    this.#signal.removeEventListener("abort", this.#onAbort);
     this.#stopRingback();
     const reasons = input === "aborted" ? this.#caller.reasons : [];
     this.#winner?.bridge.release();

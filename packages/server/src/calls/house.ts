@@ -12,6 +12,7 @@ export class House {
   readonly trunks: TrunkList;
   readonly media: MediaPlane;
   readonly #live = new Map<string, Call>();
+  readonly #sent = new Map<string, { readonly call: Call; readonly requestUri: string }>();
   readonly #whenEmpty = new Set<() => void>();
   #ringback: Int16Array | undefined;
   #reserved = 0;
@@ -61,8 +62,20 @@ export class House {
     this.#live.set(call.sid, call);
   }
 
+  /** An INVITE of ours is out. */
+  invited(call: Call, callId: string, requestUri: string): void {
+    this.#sent.set(callId, { call, requestUri });
+  }
+
+  /** Whether a live call of ours was sent under this Call-ID to this URI: it has come round. */
+  hasSent(callId: string, requestUri: string): boolean {
+    return this.#sent.get(callId)?.requestUri === requestUri;
+  }
+
   remove(call: Call): void {
     this.#live.delete(call.sid);
+    const { callId } = call.leg;
+    if (callId !== undefined && this.#sent.get(callId)?.call === call) this.#sent.delete(callId);
     this.options.onEnded?.(call.record());
     if (this.#live.size > 0) return;
     for (const resolve of this.#whenEmpty) resolve();

@@ -86,5 +86,5 @@ export function ring(
     },
     offer,
   );
-  if (call.leg.callId !== undefined) call.invited(call.leg.callId);
+  if (call.leg.callId !== undefined) call.invited(call.leg.callId, route.invite.requestUri);
 }

@@ -19,7 +19,6 @@ export class OutgoingLeg extends Leg {
   readonly #userAgent: Pick<UserAgent, "invite">;
   #invite: OutgoingInvite | undefined;
   #callId: string | undefined;
-  #requestUri: string | undefined;
   #offer: SessionDescription | undefined;
 
   constructor(userAgent: Pick<UserAgent, "invite">, media: LegMedia, observer: LegObserver, log: Log) {
@@ -31,10 +30,6 @@ export class OutgoingLeg extends Leg {
     return this.#callId;
   }
 
-  get requestUri(): string | undefined {
-    return this.#requestUri;
-  }
-
   /** What the peer's answer answers. */
   get offer(): SessionDescription | undefined {
     return this.#offer;
@@ -44,7 +39,6 @@ export class OutgoingLeg extends Leg {
   invite(options: Omit<InviteOptions, "body">, offer: SessionDescription): void {
     if (this.ended) return;
     this.#offer = offer;
-    this.#requestUri = options.requestUri;
     this.#invite = this.#userAgent.invite(
       { ...options, body: bodyOf(offer) },
       {
