@@ -14,11 +14,23 @@ import type { SqlValue, Statement } from "./messages.ts";
 /** Kysely's SQLite dialect over the store's thread. */
 export function threadedSqliteDialect(link: StoreLink): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new ThreadedSqliteAdapter(),
     createDriver: () => new ThreadedSqliteDriver(link),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
+}
+
+class ThreadedSqliteAdapter extends SqliteAdapter {
+  /** SQLite rolls schema changes back like any other; Kysely does not count on it, and so would not our migrations. */
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+
+  /** The thread keeps transactions apart. Without this Kysely asks one query after the other, and none shares a commit. */
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
 }
 
 export function statementOf(query: CompiledQuery): Statement {
