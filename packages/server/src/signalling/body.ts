@@ -4,7 +4,7 @@ import {
   NO_BODY,
   partDisposition,
   partMediaType,
-  type SipHeaders,
+  SipHeaders,
   type SipMessage,
 } from "@callfork/protocol/sip";
 import type { HeaderLine, ReceivedPart, SipBody } from "./types.ts";
@@ -75,4 +75,12 @@ const OURS: ReadonlySet<string> = new Set([
 /** Does the body hold a session description, and so an offer or answer? */
 export function hasSessionDescription(parts: readonly ReceivedPart[]): boolean {
   return parts.some((part) => part.mediaType === "application/sdp");
+}
+
+/** The session description in a body of ours, alone or as a part. */
+export function sessionDescriptionIn(body: SipBody | undefined): Uint8Array | undefined {
+  if (body === undefined) return undefined;
+  const headers = new SipHeaders([["Content-Type", body.contentType]]);
+  const message = { kind: "response", status: 200, reason: "", headers, body: body.bytes } as const;
+  return receivedParts(message).find((part) => part.mediaType === "application/sdp")?.bytes;
 }

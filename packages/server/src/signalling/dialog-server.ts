@@ -147,6 +147,8 @@ export class DialogServer {
       const { transport, remoteAddress } = transaction.flow;
       const sentBy = core.transports.sentBy(transport, remoteAddress);
       lines.push(["Contact", formatContact(sentBy, transport, contact)], ...capabilityLines());
+      lines.push(...this.#owner.timer.answer(transaction.request));
+      this.#owner.describe(body);
     }
     return transaction.respond(status, { reason, body, headers: [...lines, ...headers] });
   }

@@ -151,6 +151,8 @@ export class InviteClient implements OutgoingInvite {
   #accept(dialog: InviteDialog, invite: SipRequest, response: SipResponse, tag: string): void {
     this.#settle();
     dialog.register();
+    dialog.timer.takeResponse(response);
+    dialog.describe(this.#options.body);
     let body: ReturnType<OutgoingInviteHandlers["onAnswered"]>;
     try {
       body = this.#handlers.onAnswered(dialog, response, receivedParts(response));

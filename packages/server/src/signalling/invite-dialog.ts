@@ -8,7 +8,7 @@ import {
   type SipResponse,
 } from "@callfork/protocol/sip";
 import { AnswerRepeater } from "./answer-repeater.ts";
-import { putBody, putHeaders, receivedParts } from "./body.ts";
+import { putBody, putHeaders, receivedParts, sessionDescriptionIn } from "./body.ts";
 import type { Core } from "./core.ts";
 import { DialogServer } from "./dialog-server.ts";
 import type { DialogOwner } from "./dialog-table.ts";
@@ -19,6 +19,7 @@ import { OfferGate } from "./offer-gate.ts";
 import { OutgoingAck } from "./outgoing-ack.ts";
 import { type ContactOptions, OutgoingRequest } from "./outgoing-request.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { SessionTimer } from "./session-timer.ts";
 import type { Target } from "./targets.ts";
 import type {
   DialogEnd,
@@ -53,6 +54,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
   readonly core: Core;
   readonly dialog: Dialog;
   readonly gate = new OfferGate();
+  readonly timer: SessionTimer;
   readonly contact: ContactOptions;
   readonly #path: Target | undefined;
   readonly #digest: DigestClient | undefined;
@@ -60,6 +62,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
   /** 2xx of ours that wait for their ACK, by CSeq number. */
   readonly #repeaters = new Map<number, AnswerRepeater>();
   #handlers: DialogHandlers | undefined;
+  #description: Uint8Array | undefined;
   #end: DialogEnd | undefined;
   #endReported = false;
   #bye: Promise<void> | undefined;
@@ -82,6 +85,10 @@ export class InviteDialog implements SipDialog, DialogOwner {
     this.remoteAllow = new Set(message.headers.list("Allow"));
     this.#isAcknowledged = false;
     this.#server = new DialogServer(this);
+    this.timer = new SessionTimer(core.clock, {
+      refresh: () => void this.#refresh(),
+      expire: () => void this.terminate("expired"),
+    });
   }
 
   get handlers(): DialogHandlers | undefined {
@@ -153,7 +160,8 @@ export class InviteDialog implements SipDialog, DialogOwner {
     const create = (): RoutedRequest => {
       const routed = this.dialog.createRequest(method);
       putCapabilities(routed.request.headers, method, this.core.userAgentName);
-      putHeaders(routed.request.headers, headers);
+      const timer = method === "INVITE" || method === "UPDATE" ? this.timer.requestLines() : [];
+      putHeaders(routed.request.headers, [...timer, ...(headers ?? [])]);
       routed.request.body = putBody(routed.request.headers, body);
       return routed;
     };
@@ -191,6 +199,31 @@ export class InviteDialog implements SipDialog, DialogOwner {
     return ack;
   }
 
+  /** A 2xx to a re-INVITE or UPDATE of ours, which carried `body`: target and session timer are new. */
+  modified(response: SipResponse, body: SipBody | undefined): void {
+    this.dialog.refreshTarget(response);
+    if (!this.isEnded) this.timer.takeResponse(response);
+    this.describe(body);
+  }
+
+  /** Keeps the session description we sent last: a refresh by re-INVITE repeats it. */
+  describe(body: SipBody | undefined): void {
+    this.#description = sessionDescriptionIn(body) ?? this.#description;
+  }
+
+  /**
+   * RFC 4028 §7.4: a refresh changes nothing, so UPDATE without a body, or for peers without UPDATE a re-INVITE with
+   * the session description as it stands.
+   */
+  async #refresh(): Promise<void> {
+    const send = (): Promise<SipResponse> => {
+      if (this.remoteAllow.has("UPDATE") || this.#description === undefined) return this.update({});
+      return this.reinvite({ body: { contentType: "application/sdp", bytes: this.#description } });
+    };
+    const response = await send();
+    if (response.status === 422 && this.timer.takeRefusal(response)) await send();
+  }
+
   /** Repeats our 2xx until its ACK comes; without one the dialog ends with BYE. */
   awaitAck(transaction: ServerTransaction, response: SipResponse): void {
     const sequence = sequenceOf(transaction.request);
@@ -226,6 +259,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
     if (this.#end !== undefined) return;
     this.#end = end;
     this.gate.close();
+    this.timer.stop();
     this.#server.dialogEnded();
     for (const run of this.#onEnd) run();
     this.#onEnd.clear();

@@ -103,10 +103,16 @@ export class InviteServer implements IncomingInvite, DialogOwner {
       contact,
     });
     dialog.register();
+    dialog.describe(options.body);
     const response = this.#transaction.respond(200, {
       body: options.body,
       toTag: this.#dialog.localTag,
-      headers: [["Contact", this.#contact(contact)], ...capabilityLines(), ...(options.headers ?? [])],
+      headers: [
+        ["Contact", this.#contact(contact)],
+        ...capabilityLines(),
+        ...dialog.timer.answer(this.request),
+        ...(options.headers ?? []),
+      ],
     });
     dialog.awaitAck(this.#transaction, response);
     return dialog;

@@ -1,6 +1,6 @@
-import { createCancel, SipHeaders, type SipResponse } from "@callfork/protocol/sip";
+import { createCancel, type SipResponse } from "@callfork/protocol/sip";
 import type { Timer } from "../net/index.ts";
-import { hasSessionDescription, receivedParts } from "./body.ts";
+import { receivedParts, sessionDescriptionIn } from "./body.ts";
 import { fraction } from "./core.ts";
 import { localResponse, statusOf } from "./failure.ts";
 import type { InviteDialog } from "./invite-dialog.ts";
@@ -24,7 +24,7 @@ export async function sendWithoutGlare(
   options: ReinviteOptions,
 ): Promise<SipResponse> {
   const { gate } = owner;
-  const needsGate = method === "INVITE" || holdsOffer(options.body);
+  const needsGate = method === "INVITE" || sessionDescriptionIn(options.body) !== undefined;
   for (let glares = 0; ; glares++) {
     if (needsGate && !(await gate.enter("outgoing"))) return localResponse(owner.isEnded ? 481 : 500);
     const response = await (method === "INVITE" ? reinvite(owner, options) : update(owner, options));
@@ -44,7 +44,7 @@ async function update(owner: InviteDialog, options: ReinviteOptions): Promise<Si
   return new Promise((resolve) => {
     const done = (response: SipResponse): void => {
       if (response.status < 200) return;
-      if (response.status < 300) owner.dialog.refreshTarget(response);
+      if (response.status < 300) owner.modified(response, options.body);
       resolve(response);
       owner.checkFatal(response);
     };
@@ -101,7 +101,7 @@ class Reinvite {
       this.#ack.send();
       return;
     }
-    this.#owner.dialog.refreshTarget(response);
+    this.#owner.modified(response, this.#options.body);
     this.#ack = this.#owner.acknowledge(this.#request.sent!, this.#answerBody(response));
     this.#final(response);
   }
@@ -162,11 +162,4 @@ function delay(owner: InviteDialog, delayMs: number): Promise<void> {
       resolve();
     });
   });
-}
-
-function holdsOffer(body: SipBody | undefined): boolean {
-  if (body === undefined) return false;
-  const headers = new SipHeaders([["Content-Type", body.contentType]]);
-  const message = { kind: "request", method: "UPDATE", uri: "", headers, body: body.bytes } as const;
-  return hasSessionDescription(receivedParts(message));
 }

@@ -2,6 +2,7 @@ import { parseUri, type SipRequest } from "@callfork/protocol/sip";
 import { receivedBody } from "./body.ts";
 import { ACCEPT, SUPPORTED_OPTIONS } from "./capabilities.ts";
 import type { RespondOptions } from "./server-transaction.ts";
+import { refusesInterval, SHORTEST_INTERVAL } from "./session-timer.ts";
 
 export interface Refusal extends RespondOptions {
   readonly status: number;
@@ -27,6 +28,7 @@ export function screen(request: SipRequest): Refusal | undefined {
   if (encoding !== "identity" && request.body.length > 0) {
     return { status: 415, headers: [["Accept-Encoding", "identity"]] };
   }
+  if (refusesInterval(request)) return { status: 422, headers: [["Min-SE", String(SHORTEST_INTERVAL)]] };
   const body = receivedBody(request);
   if ("problem" in body) {
     return { status: 400, reason: `Bad Body: ${body.problem}`, headers: [["Accept", ACCEPT]] };
