@@ -90,7 +90,7 @@ test("a call comes in, is forked, rings, is bridged and ended by the caller", as
   assert.equal(w.platform.agent.liveTransactions, 0);
 });
 
-test("the callee hangs up: the document goes on, and the caller is told when it is over", async () => {
+test("[R3326-2-1] the callee hangs up: the document goes on, and the caller is told when it is over", async () => {
   const w = new CallsWorld();
   w.number("1001", `${DIAL}<Pause length="5"/>`);
   const [alice, bob] = [w.phone("10.0.0.1"), w.phone("10.0.0.2")];
@@ -170,7 +170,7 @@ test("the caller cancels while it rings: CANCEL to the callee, 487 to the caller
   assert.equal(w.media.open.size, 0);
 });
 
-test("early media of the callee reaches the caller before the answer, and the answer is the same", async () => {
+test("[R3261-13.2.1-4] early media of the callee reaches the caller before the answer, and the answer is the same", async () => {
   const w = new CallsWorld();
   w.number("1001", DIAL);
   const [alice, bob] = [w.phone("10.0.0.1"), w.phone("10.0.0.2")];
@@ -231,7 +231,7 @@ test("a callee without the caller's codec is asked with its others, and the call
   assert.equal(w.media.bridges.size, 1);
 });
 
-test("hold and resume of the caller are offered to the callee, in both styles", async () => {
+test("[R3264-8.4-2] hold and resume of the caller are offered to the callee, in both styles", async () => {
   const w = new CallsWorld();
   w.number("1001", DIAL);
   const [alice, bob] = [w.phone("10.0.0.1"), w.phone("10.0.0.2")];
@@ -290,7 +290,7 @@ test("a codec change is relayed; the callee's refusal changes nothing", async ()
   assert.deepEqual(w.media.connections.get([...w.media.bridges.keys()][0]!), before);
 });
 
-test("UPDATE with a hold is answered at once and told to the other side", async () => {
+test("[R3311-5.2-2] UPDATE with a hold is answered at once and told to the other side", async () => {
   const w = new CallsWorld();
   w.number("1001", DIAL);
   const [alice, bob] = [w.phone("10.0.0.1"), w.phone("10.0.0.2")];
@@ -319,7 +319,7 @@ test("an INVITE without an offer: our 200 offers what the callee took, ACK bring
   assert.equal(w.media.bridges.size, 1, w.story);
 });
 
-test("the first of two callees to answer wins; the other is cancelled with the reason", async () => {
+test("[R3326-2-2] the first of two callees to answer wins; the other is cancelled with the reason", async () => {
   const w = new CallsWorld();
   w.number("1001", '<Dial answerOnBridge="true"><Sip>sip:bob@10.0.0.2</Sip><Number>+15551</Number></Dial>');
   const [alice, bob, carol] = [w.phone("10.0.0.1"), w.phone("10.0.0.2"), w.phone("10.0.0.3")];

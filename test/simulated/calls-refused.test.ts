@@ -86,13 +86,16 @@ test("above the limit of live calls: 503 with Retry-After", async () => {
   assert.equal(carol.failure?.response?.headers.get("Retry-After"), "5");
 });
 
-test("Max-Forwards 0 gets 483; a call that comes round in a circle ends there", async () => {
+test("[R3261-16.3-1] Max-Forwards 0: the call is taken, but not passed on; a circle ends there with 483", async () => {
   const w = new CallsWorld();
   w.number("1001", PAUSE);
   const alice = w.phone("10.0.0.1");
   alice.call("1001", { headers: [["Max-Forwards", "0"]] });
   await w.advance(500);
-  assert.equal(alice.failure?.status, 483);
+  assert.equal(alice.provisionals.at(-1)?.status, 180);
+  alice.invite!.cancel();
+  await w.advance(5_000);
+  assert.equal(w.room.liveCount, 0);
 
   // 1002 dials itself: each round is a call of its own, with one hop less.
   w.store.trunks.push(trunkOf({ allowedAddresses: ["192.0.2.1"] }));
@@ -100,8 +103,37 @@ test("Max-Forwards 0 gets 483; a call that comes round in a circle ends there", 
   w.number("1002", '<Dial answerOnBridge="true"><Sip>sip:1002@192.0.2.1</Sip></Dial>');
   alice.call("1002", { headers: [["Max-Forwards", "5"]] });
   await w.advance(5_000);
-  assert.equal(w.room.liveCount, 0, w.story);
-  assert.equal(w.store.calls.filter(({ direction }) => direction === "inbound").length, 5);
+  assert.equal(alice.failure?.status, 483, w.story);
+  assert.equal(w.room.liveCount, 0);
+  const rounds = w.store.calls.filter(({ direction, to }) => direction === "inbound" && to === "1002");
+  assert.equal(rounds.length, 6);
+});
+
+test("[R3261-16.3-2] an INVITE of ours that a proxy brings back unchanged gets 482", async () => {
+  const w = new CallsWorld();
+  w.store.trunks.push(trunkOf({ allowedAddresses: ["192.0.2.1"] }));
+  w.number("1001", '<Dial answerOnBridge="true"><Sip>sip:1003@10.0.0.9</Sip></Dial>');
+  w.number("1003", PAUSE);
+  // A proxy by hand: it adds its Via and sends everything back to where it came from.
+  const proxy = w.world.network.node("10.0.0.9");
+  const via = "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKproxy\r\n";
+  proxy.attach({
+    onMessage: (bytes) => {
+      const text = new TextDecoder().decode(bytes);
+      const back = text.startsWith("INVITE") ? text.replace("Via:", `${via}Via:`) : text.replace(via, "");
+      const address = { transport: "udp", address: "192.0.2.1", port: 5060 } as const;
+      if (/^(INVITE|ACK|SIP\/2.0 [2-6])/.test(text)) void proxy.send(new TextEncoder().encode(back), address);
+    },
+  });
+  const alice = w.phone("10.0.0.1");
+  alice.call("1001");
+  await w.advance(2_000);
+  assert.deepEqual(
+    w.refusals.map(({ status, cause }) => [status, cause]),
+    [[482, "loop"]],
+    w.story,
+  );
+  assert.equal(alice.failure?.status, 482);
 });
 
 test("a SIPREC INVITE to a number gets 420; an unreadable description 400", async () => {

@@ -30,9 +30,7 @@ export function denyAtOnce(house: House, invite: IncomingInvite): Denied | undef
     return { status: 503, cause, headers: [["Retry-After", String(RETRY_AFTER_SECONDS)]] };
   }
   const { headers } = invite.request;
-  const hops = hopsOf(invite);
-  if (hops === undefined) return { status: 400, cause: "malformed" };
-  if (hops === 0) return { status: 483, cause: "loop" }; // RFC 3261 §16.3 step 3
+  if (hopsOf(invite) === undefined) return { status: 400, cause: "malformed" };
   if (isLoop(house, invite)) return { status: 482, cause: "loop" };
   // Recorders are called by a URI of their own; a call to a number is no recording session.
   if (hasToken(headers, "Require", "siprec")) {

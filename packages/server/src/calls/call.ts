@@ -14,6 +14,7 @@ import { OutgoingLeg } from "./outgoing-leg.ts";
 import type { CallControl, CallParty, DialOptions, DialResult, DocumentSource } from "./ports.ts";
 import type { CallRecord } from "./records.ts";
 import type { Parameters } from "./request-parameters.ts";
+import { newDescriptionId } from "./sid.ts";
 import { type StatusCallback, StatusReporter } from "./status-reporter.ts";
 import { Tap } from "./tap.ts";
 
@@ -77,12 +78,12 @@ export class Call<L extends Leg = Leg> implements CallControl {
     this.group = setup.group;
     this.hopsLeft = setup.hopsLeft;
     this.#timeLimitSeconds = setup.timeLimitSeconds ?? house.limits.timeLimitSeconds;
-    const { store, clock, alerts } = house.options;
+    const { store, clock, random, alerts } = house.options;
     this.log = house.options.log.child({
       callSid: record.sid,
       ...(record.sipCallId !== null && { callId: record.sipCallId }),
     });
-    const media = new LegMedia(house.media, setup.group, String(Math.floor(clock.wallNow())));
+    const media = new LegMedia(house.media, setup.group, newDescriptionId(random));
     this.leg = setup.makeLeg(media, this.#observer(), this.log);
     this.tap = new Tap(record, this.leg, this.log, setup);
     this.reporter = new StatusReporter({

@@ -7,7 +7,7 @@ import type { Call } from "./call.ts";
 import { OWN_CODECS } from "./descriptions.ts";
 import { type DialInput, type DialState, nextDialState } from "./dial-state.ts";
 import { finalStatus, type LegEnd } from "./end-status.ts";
-import { BadDescriptionError, NoCommonCodecError } from "./errors.ts";
+import { BadDescriptionError, NoCommonCodecError, TooManyHopsError } from "./errors.ts";
 import type { House } from "./house.ts";
 import { IncomingLeg } from "./incoming-leg.ts";
 import { makeCall, ring } from "./outgoing-call.ts";
@@ -118,6 +118,8 @@ export class Dial {
     const route = routeTo(target, trunk);
     if (!route.ok) throw route.error;
     if (this.#house.refusal) throw this.#house.refusal;
+    if (caller.hopsLeft < 0)
+      throw new TooManyHopsError("the call has no hop left: does it go round in a circle?");
     for (const warning of route.value.warnings) this.#alert(32112, warning, "warning");
     const fromAddress = this.#options.callerId ?? caller.record().from;
     const displayName = this.#options.callerId === null ? caller.record().callerName : null;

@@ -54,5 +54,7 @@ export function refusalStatus(status: CallStatus, sipStatus: number | null): num
 
 /** Refusals that mean the same to the caller; the others are between us and the callee (401, 407, 481, 3xx …). */
 function isPassedOn(status: number): boolean {
-  return [403, 404, 410, 415, 480, 484, 488, 500, 501, 502, 503, 504, 603, 604, 606].includes(status);
+  return [403, 404, 410, 415, 480, 482, 483, 484, 488, 500, 501, 502, 503, 504, 603, 604, 606].includes(
+    status,
+  );
 }

@@ -79,3 +79,13 @@ export class SecureMediaError extends PlatformError {
   override readonly httpStatus = 400;
   override readonly publicCode = 32207;
 }
+
+/** The call came with no hop left: it may be answered here, but not be passed on (RFC 3261 §16.3 step 3). */
+export class TooManyHopsError extends PlatformError {
+  override readonly name = "TooManyHopsError";
+  readonly code = "CALL_TOO_MANY_HOPS";
+  readonly fault = "peer";
+  override readonly sipStatus = 483;
+  override readonly httpStatus = 400;
+  override readonly publicCode = 32011; // Twilio: error communicating with your SIP infrastructure
+}

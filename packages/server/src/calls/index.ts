@@ -9,6 +9,7 @@ export {
   NoTrunkError,
   SecureMediaError,
   TooManyCallsError,
+  TooManyHopsError,
 } from "./errors.ts";
 export {
   type CallLimits,
