@@ -64,6 +64,26 @@ test("credentials that were right before pass although somebody guesses from the
   assert.deepEqual(await admit("AC1:right"), { accountSid: "AC1", keySid: null });
 });
 
+test("a store that fails costs nobody a try", async () => {
+  let broken = true;
+  const made = new Gate({
+    credentials: {
+      authenticate: async () => {
+        if (broken) throw new Error("no database");
+        return { accountSid: "AC1", keySid: null };
+      },
+    },
+    requestsPerSecond: 10,
+    requestBurst: 5,
+    failedLogins: 2,
+    now: () => 0,
+  });
+  const request = { method: "GET", address: "::1", authorization: basic("AC1:x"), secFetchSite: undefined };
+  for (let n = 0; n < 5; n += 1) await assert.rejects(made.admit(request), /no database/);
+  broken = false;
+  assert.equal((await made.admit(request)).accountSid, "AC1");
+});
+
 test("no credentials at all is not a guess", async () => {
   const { admit } = gate();
   for (let n = 0; n < 50; n += 1) await assert.rejects(admit(undefined), UnauthorizedError);

@@ -69,7 +69,7 @@ export class Gate {
     const wait = known ? 0 : this.#failures.take(network);
     if (wait > 0) throw new TooManyRequestsError(wait);
     const pair = parseBasic(authorization);
-    const principal = pair && (await this.#credentials.authenticate(pair.username, pair.password));
+    const principal = pair && (await this.#check(pair, known ? undefined : network));
     if (principal === undefined) {
       this.#known.forget(authorization);
       throw new UnauthorizedError();
@@ -77,6 +77,16 @@ export class Gate {
     if (!known) this.#failures.refund(network);
     this.#known.add(authorization);
     return principal;
+  }
+
+  /** A store that fails is no wrong password: the token goes back. */
+  async #check(pair: { username: string; password: string }, network: string | undefined) {
+    try {
+      return await this.#credentials.authenticate(pair.username, pair.password);
+    } catch (error) {
+      if (network !== undefined) this.#failures.refund(network);
+      throw error;
+    }
   }
 }
 
