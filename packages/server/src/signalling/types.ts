@@ -109,8 +109,8 @@ export interface DialogHandlers {
   onAcknowledged?(ack: SipRequest, body: readonly ReceivedPart[]): void;
   /** re-INVITE; may answer later. Without a handler: 488. */
   onReinvite?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
-  /** UPDATE; answers promptly. Without a handler: 200 when it has no body, else 488. */
-  onUpdate?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer;
+  /** UPDATE; answers promptly, at most a durable write later. Without a handler: 200 when it has no body, else 488. */
+  onUpdate?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
   /** INFO, MESSAGE, NOTIFY, REFER … in the dialog. Without a handler: 405, INFO 200. */
   onRequest?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
   /**
