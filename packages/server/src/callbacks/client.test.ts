@@ -52,7 +52,7 @@ async function rawServer(t: TestContext, octets: string | undefined): Promise<nu
   return address.port;
 }
 
-test("[3.2] a POST carries the form, the token and a signature that the official helper accepts", async (t) => {
+test("a POST carries the form, the token and a signature that the official helper accepts", async (t) => {
   const { origin, requests, port } = await receiver(t, {
     headers: { "content-type": "Text/XML; charset=utf-8" },
     body: "<a/>",
@@ -86,7 +86,7 @@ test("[3.2] a POST carries the form, the token and a signature that the official
   assert.deepEqual([client.inFlight, clock.pending], [0, 0]);
 });
 
-test("[3.2] a GET carries the parameters behind the query that was there", async (t) => {
+test("a GET carries the parameters behind the query that was there", async (t) => {
   const { origin, requests } = await receiver(t);
   await setUp().request(`${origin}/?keep=1`, { method: "GET" });
   const [seen] = requests;
@@ -97,7 +97,7 @@ test("[3.2] a GET carries the parameters behind the query that was there", async
   assert.ok(twilio.validateRequest(TOKEN, signature, origin + seen!.path, {}));
 });
 
-test("[3.2] user and password go into the Authorization header and nowhere else", async (t) => {
+test("user and password go into the Authorization header and nowhere else", async (t) => {
   const { port, origin, requests } = await receiver(t);
   const response = await setUp().request(`http://us%20er:p%40ss@127.0.0.1:${port}`);
   const [seen] = requests;
@@ -107,7 +107,7 @@ test("[3.2] user and password go into the Authorization header and nowhere else"
   assert.ok(twilio.validateRequest(TOKEN, signature, `${origin}/`, Object.fromEntries(FORM)));
 });
 
-test("[3.2] a redirect is followed with GET, signed anew, the parameters dropped", async (t) => {
+test("a redirect is followed with GET, signed anew, the parameters dropped", async (t) => {
   const { port, origin, requests } = await receiver(t, ({ path }) =>
     path === "/start" ? { status: 307, headers: { location: "../end?a=b#x" } } : { body: "done" },
   );
@@ -201,7 +201,7 @@ test("a body in an encoding that was not asked for is refused", async (t) => {
   assert.equal(requests[0]?.headers["accept-encoding"], "identity");
 });
 
-test("[3.4] a refused connection is tried once more by default, as often as rc says otherwise", async () => {
+test("a refused connection is tried once more by default, as often as rc says otherwise", async () => {
   const port = await closedPort();
   for (const [fragment, tries] of [
     ["", 2],
@@ -222,7 +222,7 @@ test("[3.4] a refused connection is tried once more by default, as often as rc s
   }
 });
 
-test("[3.4] no connection within ct: tried again, then a connect time-out", async () => {
+test("no connection within ct: tried again, then a connect time-out", async () => {
   let lookups = 0;
   let asked = () => {};
   const resolver: AddressLookup = {
@@ -250,7 +250,7 @@ test("[3.4] no connection within ct: tried again, then a connect time-out", asyn
   assert.equal(clock.pending, 0);
 });
 
-test("[3.4] no answer within rt is a read time-out, and not tried again by default", async (t) => {
+test("no answer within rt is a read time-out, and not tried again by default", async (t) => {
   const { origin, received, requests } = await receiver(t, "hang");
   const { request, clock } = setUp();
   const outcome = assert.rejects(request(`${origin}/#rt=400`), {
@@ -263,7 +263,7 @@ test("[3.4] no answer within rt is a read time-out, and not tried again by defau
   assert.equal(requests.length, 1);
 });
 
-test("[3.4] tt bounds all tries together", async (t) => {
+test("tt bounds all tries together", async (t) => {
   const { origin, received } = await receiver(t, "hang");
   const { request, clock } = setUp();
   const outcome = assert.rejects(request(`${origin}/#rt=600&tt=1000&rc=5&rp=rt`), {
@@ -277,7 +277,7 @@ test("[3.4] tt bounds all tries together", async (t) => {
   await outcome;
 });
 
-test("[3.4] rp=5xx tries again on a server error, with the same idempotency token", async (t) => {
+test("rp=5xx tries again on a server error, with the same idempotency token", async (t) => {
   const { origin, requests } = await receiver(t, (_, number) => ({ status: number < 3 ? 503 : 204 }));
   const response = await setUp().request(`${origin}/#rc=2&rp=5xx`);
   assert.deepEqual([response.status, response.tries], [204, 3]);
@@ -287,7 +287,7 @@ test("[3.4] rp=5xx tries again on a server error, with the same idempotency toke
   assert.equal(plain.requests.length, 1);
 });
 
-test("[3.4] overrides out of range are told once and the defaults used", async (t) => {
+test("overrides out of range are told once and the defaults used", async (t) => {
   const { origin, requests } = await receiver(t, { status: 500 });
   const problems: string[] = [];
   await setUp().request(`${origin}/#rc=99&rp=all`, {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_POLICY, readOverrides } from "./overrides.ts";
 
-test("[3.4] every override is read, in any order", () => {
+test("every override is read, in any order", () => {
   const { policy, problem } = readOverrides("#rp=5xx,rt&tt=9000&rt=4000&ct=100&rc=5&sni=n&e=ashburn,dublin");
   assert.equal(problem, undefined);
   assert.deepEqual(policy, {
@@ -14,7 +14,7 @@ test("[3.4] every override is read, in any order", () => {
   });
 });
 
-test("[3.4] without overrides: 5 s to connect, 15 s to read, 15 s in all, one retry of the connection", () => {
+test("without overrides: 5 s to connect, 15 s to read, 15 s in all, one retry of the connection", () => {
   for (const fragment of ["", "#", "#section-2", "#a=b"])
     assert.deepEqual(readOverrides(fragment), { policy: DEFAULT_POLICY, problem: undefined });
   assert.deepEqual(DEFAULT_POLICY, {
@@ -26,7 +26,7 @@ test("[3.4] without overrides: 5 s to connect, 15 s to read, 15 s in all, one re
   });
 });
 
-test("[3.4] an impossible value voids them all and is told", () => {
+test("an impossible value voids them all and is told", () => {
   for (const bad of [
     "ct=99",
     "ct=10001",

@@ -50,7 +50,7 @@ const parameters = fc.uniqueArray(fc.tuple(parameterName, fc.string({ unit: "gra
   maxLength: 6,
 });
 
-test("[3.3] the official helper accepts every POST we sign, given the URL as its server sees it", () => {
+test("the official helper accepts every POST we sign, given the URL as its server sees it", () => {
   fc.assert(
     fc.property(url, fragment, parameters, fc.string({ minLength: 1 }), (configured, tail, form, token) => {
       const target = readTarget(configured + tail);
@@ -66,7 +66,7 @@ test("[3.3] the official helper accepts every POST we sign, given the URL as its
   );
 });
 
-test("[3.3] the official helper accepts every GET we sign: all parameters stand in the URL", () => {
+test("the official helper accepts every GET we sign: all parameters stand in the URL", () => {
   fc.assert(
     fc.property(url, fragment, parameters, (configured, tail, query) => {
       const target = withQuery(readTarget(configured + tail), query);
@@ -80,7 +80,7 @@ test("[3.3] the official helper accepts every GET we sign: all parameters stand 
   );
 });
 
-test("[3.3] port, path, fragment and user are signed as they are sent", () => {
+test("port, path, fragment and user are signed as they are sent", () => {
   const signed = (text: string) => urlOf(readTarget(text));
   assert.equal(signed("https://a.example"), "https://a.example/");
   assert.equal(signed("https://a.example:443/x"), "https://a.example/x");

@@ -108,6 +108,23 @@ test("a wrong master key is found at the start; with the old one beside it every
   await after.close();
 });
 
+test("a trunk whose password was moved is left out and told, the others go on", async (t) => {
+  const file = join(folderOf(t), "callfork.db");
+  const log = keepingLog();
+  const store = await open(file, { log });
+  await store.api.createTrunk(ACCOUNT, { uniqueName: "one", password: "1" });
+  const two = await store.api.createTrunk(ACCOUNT, { uniqueName: "two", password: "2" });
+  const db = new DatabaseSync(file);
+  db.exec("update trunks set password = (select password from trunks where unique_name = 'two')");
+  db.close();
+  assert.deepEqual(
+    (await store.calls.listTrunks()).map(({ sid, password }) => [sid, password]),
+    [[two.sid, "2"]],
+  );
+  assert.equal(log.lines.at(-1)?.level, "error");
+  await store.close();
+});
+
 test("what is no database, or cannot be opened, is said so", async (t) => {
   const folder = folderOf(t);
   const file = join(folder, "callfork.db");
