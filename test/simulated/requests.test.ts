@@ -10,7 +10,10 @@ interface Scene {
   readonly peer: RawPeer;
 }
 
-function scene(handlers: UserAgentHandlers = refuseAll, options: Partial<UserAgentOptions> = {}): Scene {
+function scene(
+  handlers: UserAgentHandlers = refuseAll,
+  options: Partial<Omit<UserAgentOptions, "transports">> = {},
+): Scene {
   const world = new World();
   const platform = world.party("10.0.0.1", handlers, options);
   return { world, platform, peer: new RawPeer(world, "10.0.0.2") };

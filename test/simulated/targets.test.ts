@@ -133,3 +133,17 @@ test("[R3261-12.1-1] two record-routing proxies, one of them strict, are passed 
   assert.equal(request.uri, "sip:10.0.0.2");
   assert.deepEqual(request.headers.list("Route"), ["<sip:10.0.0.7;lr>", "<sip:raw@10.0.0.2:5060>"]);
 });
+
+test("[R3261-17.1.4-2] a connection that closes before anything came back sends the INVITE to the next address", async () => {
+  const world = new World();
+  world.network.name("recorder.example", ["10.0.0.2", "10.0.0.3"]);
+  const platform = world.party("10.0.0.1", refuseAll);
+  const dying = new RawPeer(world, "10.0.0.2");
+  const next = new RawPeer(world, "10.0.0.3");
+  call(platform, { requestUri: "sip:b@recorder.example;transport=tcp" });
+  await pass(world);
+  assert.deepEqual([dying.methods, next.methods], [["INVITE"], []]);
+  dying.node.resetConnections();
+  await pass(world);
+  assert.deepEqual(next.methods, ["INVITE"]);
+});

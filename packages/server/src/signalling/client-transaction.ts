@@ -6,13 +6,14 @@ import {
   type TransactionEvent,
   type TransactionTimers,
 } from "@callfork/protocol/sip";
-import type { Clock } from "../net/index.ts";
+import type { Clock, SipDestination, SipFlow } from "../net/index.ts";
+import { addressOf } from "./targets.ts";
 import { TransactionDriver } from "./transaction-driver.ts";
 
 export interface ClientTransactionOptions {
   /** Complete, our Via on top. */
   readonly request: SipRequest;
-  readonly reliable: boolean;
+  readonly to: SipDestination | SipFlow;
   readonly clock: Clock;
   readonly timers: TransactionTimers;
   send(bytes: Uint8Array): Promise<void>;
@@ -25,12 +26,15 @@ export class ClientTransaction {
   readonly #machine: InviteClientTransaction | NonInviteClientTransaction;
   readonly #driver: TransactionDriver;
   readonly #clock: Clock;
+  readonly #to: SipDestination | SipFlow;
   /** Why the transport failed, for the log. */
   #transportReason: unknown;
 
   constructor(options: ClientTransactionOptions) {
-    const { request, clock, timers, reliable } = options;
+    const { request, clock, timers, to } = options;
+    const reliable = to.transport !== "udp";
     this.request = request;
+    this.#to = to;
     this.#clock = clock;
     this.#machine =
       request.method === "INVITE"
@@ -53,6 +57,19 @@ export class ClientTransaction {
 
   receive(response: SipResponse): void {
     this.#driver.carryOut(this.#machine.response(response, this.#clock.now()));
+  }
+
+  /**
+   * A connection was closed. When it is the one that took our INVITE and nothing has come back yet, waiting for Timer B
+   * would help nobody: the next address is tried.
+   */
+  flowClosed(flow: SipFlow): void {
+    if (this.request.method !== "INVITE" || this.#to.transport !== flow.transport) return;
+    const address = addressOf(this.#to);
+    const port = "port" in this.#to ? this.#to.port : this.#to.remotePort;
+    if (address !== flow.remoteAddress || port !== flow.remotePort) return;
+    this.#transportReason = new Error("the connection was closed before an answer came");
+    this.#driver.carryOut(this.#machine.transportError(this.#clock.now()));
   }
 
   /** Nobody waits any more; without effect after a final answer. */

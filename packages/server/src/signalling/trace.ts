@@ -31,14 +31,22 @@ export function createTrace(
 }
 
 function flowTo(to: SipDestination, transports: SipTransports): TraceEvent["flow"] {
-  const local = transports.sentBy(to.transport, to.address);
+  const { host, port } = localEnd(to, transports);
   return {
     transport: to.transport,
-    localAddress: local.host,
-    localPort: local.port,
+    localAddress: host,
+    localPort: port,
     remoteAddress: to.address,
     remotePort: to.port,
   };
+}
+
+function localEnd(to: SipDestination, transports: SipTransports): ReturnType<SipTransports["sentBy"]> {
+  try {
+    return transports.sentBy(to.transport, to.address);
+  } catch {
+    return { host: "", port: 0 }; // no listener for it: the send will say so
+  }
 }
 
 const LONGEST_FIRST_LINE = 1_024;

@@ -58,6 +58,9 @@ export class TransactionLayer {
     this.#flood = new FloodGuard(options.maximumRequestsPerSecond);
     options.transports.attach({
       onMessage: (bytes, flow) => this.#receive(bytes, flow),
+      onFlowClosed: (flow) => {
+        for (const client of [...this.#clients.values()]) client.flowClosed(flow);
+      },
       onFramingError: (error, flow) => {
         options.log.warn({ callId: "", ...error, peer: peerOf(flow) }, "SIP stream lost its framing");
       },
@@ -88,7 +91,7 @@ export class TransactionLayer {
     const callId = callIdOf(request);
     const transaction = new ClientTransaction({
       request,
-      reliable: to.transport !== "udp",
+      to,
       clock,
       timers,
       send: (bytes) => this.#send(bytes, to, callId),
