@@ -29,7 +29,7 @@ export interface VerbContext {
   readonly call: CallControl;
   /** Aborted when the call ended or got another document. */
   readonly signal: AbortSignal;
-  readonly forks: Forks;
+  forks(): Forks;
   readonly audio: AudioLibrary;
   readonly log: Log;
   /** An absolute http(s) URL for one of the document, which may be relative to it. */

@@ -140,7 +140,7 @@ export class Program {
     return {
       call: this.#call,
       signal: this.#signal,
-      forks: this.#options.forks(),
+      forks: this.#options.forks,
       audio: this.#audio,
       log: this.#log,
       resolve: (url) => absoluteUrl(url, base),

@@ -14,7 +14,7 @@ export const start: Executor<Start> = async ({ nouns }, { call, forks, resolve, 
       alert(11100, "warning", `<Siprec>: statusCallback "${siprec.statusCallback}" is no URL`);
     }
     try {
-      await forks.start(call.sid, {
+      await forks().start(call.sid, {
         name: siprec.name ?? null,
         connectorName: siprec.connectorName === "" ? null : siprec.connectorName,
         track: siprec.track,

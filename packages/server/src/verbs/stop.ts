@@ -7,7 +7,7 @@ export const stop: Executor<Stop> = async ({ nouns }, { call, forks, alert }) =>
   for (const { name, fault } of nouns) {
     if (fault || name === undefined) continue;
     try {
-      await forks.stop(call.sid, name);
+      await forks().stop(call.sid, name);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       alert(error.publicCode, "warning", `<Stop><Siprec>: ${error.message}`);
