@@ -5,6 +5,7 @@ import type { DialogEnd } from "../signalling/index.ts";
 import type { CallIdentity } from "./call-identity.ts";
 import type { ClientContext } from "./context.ts";
 import { ForkMedia } from "./fork-media.ts";
+import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
 import { recordingMetadata } from "./metadata.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
@@ -21,12 +22,7 @@ import {
 import type { ConnectorPlan, Recorder } from "./recorders.ts";
 import { forkCodecs } from "./recording-offer.ts";
 import type { RecordingSession } from "./recording-session.ts";
-import { siprecCallback } from "./siprec-callbacks.ts";
-import { SiprecRow } from "./siprec-row.ts";
 import { labelsOf } from "./tracks.ts";
-
-/** Alerts one fork may raise as warnings, so that a recorder cannot fill the debugger. */
-const MAXIMUM_WARNINGS = 20;
 
 export interface ForkSetup {
   readonly context: ClientContext;
@@ -49,23 +45,18 @@ export class Fork {
   readonly #setup: ForkSetup;
   readonly #context: ClientContext;
   readonly #log: Log;
-  readonly #row: SiprecRow;
+  readonly #report: ForkReport;
   readonly #media: ForkMedia;
   #state: ForkState = "Preparing";
   /** The row is durable and the recorder may be called. */
   #begun = false;
-  /** The store did not take the row: nobody is told of this fork but the one who asked. */
-  #refused = false;
   #preparing = false;
   #recorderIndex = 0;
   readonly #failures: RecorderFailure[] = [];
   #attempt: RecorderAttempt | undefined;
   #session: RecordingSession | undefined;
-  #voice: readonly (readonly [string, string])[] = [];
   /** What the recorder was last told of the call. */
   #told = "";
-  readonly #warned = new Set<string>();
-  #lastSave: Promise<void> = Promise.resolve();
   readonly #takeOff: readonly (() => void)[];
   #resolveOver: () => void = () => {};
 
@@ -81,7 +72,7 @@ export class Fork {
     });
     const callId = context.calls.find(record.callSid)?.record().sipCallId;
     this.#log = context.log.child({ callSid: record.callSid, callId: callId ?? null, siprecSid: record.sid });
-    this.#row = new SiprecRow(context.store, context.clock, this.#log, record);
+    this.#report = new ForkReport(context, record, this.#log);
     this.#media = new ForkMedia({
       media: context.media,
       clock: context.clock,
@@ -93,12 +84,11 @@ export class Fork {
         this.#dispatch("broken");
       },
     });
-    this.#refreshVoice();
     this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#dispatch("stop"))];
   }
 
   get record(): SiprecRecord {
-    return this.#row.record;
+    return this.#report.record;
   }
 
   /** Counts against the call's limits, and its name is taken. */
@@ -109,10 +99,8 @@ export class Fork {
   /** Saves the row; then the recorder is called. @throws what the store rejects with: then there is no fork */
   async begin(): Promise<void> {
     try {
-      await this.#row.change({}, []);
+      await this.#report.accepted();
     } catch (error) {
-      this.#row.abandon();
-      this.#refused = true;
       this.#dispatch("stop");
       throw error;
     }
@@ -127,7 +115,7 @@ export class Fork {
   /** Resolves when that is durable. */
   async stop(): Promise<SiprecRecord> {
     this.#dispatch("stop");
-    await this.#lastSave;
+    await this.#report.durable;
     return this.record;
   }
 
@@ -160,10 +148,10 @@ export class Fork {
     cancelInvite: () => this.#attempt?.cancel(),
     startMedia: () => this.#startMedia(),
     closeMedia: () => this.#media.close(),
-    saveStarted: () => this.#saveStarted(),
-    saveStopped: () => this.#saveStopped(),
-    saveFailed: () => this.#saveError("failed"),
-    saveLost: () => this.#saveError("lost"),
+    saveStarted: () => this.#report.started(this.#recorder.shownUri),
+    saveStopped: () => this.#report.stopped(),
+    saveFailed: () => this.#report.ended("failed", this.#failures, this.#recorder.shownUri),
+    saveLost: () => this.#report.ended("lost", this.#failures, this.#recorder.shownUri),
     sendBye: () => this.#sendBye(),
   };
 
@@ -235,7 +223,8 @@ export class Fork {
       this.#dispatch("exhausted");
       return;
     }
-    this.#alert("warning", failure, `${failure.text}; the next recorder is called`, this.#recorder.shownUri);
+    const text = `${failure.text}; the next recorder is called`;
+    this.#report.alert("warning", failure, text, this.#recorder.shownUri);
     this.#recorderIndex += 1;
     this.#dispatch("nextRecorder");
   }
@@ -262,7 +251,7 @@ export class Fork {
 
   /** The call has changed: media came up, another codec, another party. */
   #changed(): void {
-    this.#refreshVoice();
+    this.#report.refreshVoice();
     if (this.#state === "Preparing") this.#do("prepare");
     if (this.#state !== "Recording" || this.#setup.tap.mediaLeg() === undefined) return;
     const tellable = this.#tellable();
@@ -297,62 +286,6 @@ export class Fork {
     );
   }
 
-  #saveStarted(): void {
-    const now = this.#context.clock.wallNow();
-    const changes = { startTime: now, recorderUri: this.#recorder.shownUri };
-    this.#save(changes, siprecCallback(this.record, "siprec-started", this.#currentVoice(), now));
-    this.#log.info({ recorder: this.#recorder.shownUri }, "siprec: recording");
-    this.#context.onStarted?.();
-  }
-
-  #saveStopped(): void {
-    if (this.#refused) return;
-    const now = this.#context.clock.wallNow();
-    const callbacks = siprecCallback(this.record, "siprec-stopped", this.#currentVoice(), now);
-    this.#save({ status: "stopped", endTime: now }, callbacks);
-    this.#log.info({}, "siprec: stopped");
-    this.#context.onEnded?.("completed", this.record.startTime !== null);
-  }
-
-  /** `failed`: it never started, and the error is the end. `lost`: it broke off, and has stopped by that. */
-  #saveError(how: "failed" | "lost"): void {
-    const now = this.#context.clock.wallNow();
-    const problem = this.#failures.at(-1) ?? { code: INTERNAL_CODE, text: "an error of this node" };
-    const voice = this.#currentVoice();
-    const callbacks = [
-      ...siprecCallback(this.record, "siprec-error", voice, now, problem),
-      ...(how === "lost" ? siprecCallback(this.record, "siprec-stopped", voice, now) : []),
-    ];
-    this.#save(
-      { status: "stopped", endTime: now, errorCode: problem.code, errorMessage: problem.text },
-      callbacks,
-    );
-    this.#log.warn({ code: problem.code }, `siprec: ${how}: ${problem.text}`);
-    this.#alert(how === "failed" ? "error" : "warning", problem, this.#problemText(problem.text));
-    this.#context.onEnded?.(how, this.record.startTime !== null);
-  }
-
-  #problemText(last: string): string {
-    const earlier = this.#failures.length - 1;
-    return earlier > 0 ? `${last} (after ${earlier} other failure${earlier > 1 ? "s" : ""})` : last;
-  }
-
-  #save(changes: Partial<SiprecRecord>, callbacks: Parameters<SiprecRow["change"]>[1]): void {
-    this.#lastSave = this.#row.change(changes, callbacks);
-    this.#lastSave.catch(() => {}); // logged and tried again by the row
-  }
-
-  #currentVoice(): readonly (readonly [string, string])[] {
-    this.#refreshVoice();
-    return this.#voice;
-  }
-
-  /** The last known ones stay when the call is gone. */
-  #refreshVoice(): void {
-    const call = this.#context.calls.find(this.#setup.record.callSid);
-    if (call !== undefined) this.#voice = call.requestParameters();
-  }
-
   #unreachable(label: string): void {
     const text = `nobody listens at the recorder's port for the ${label} track`;
     this.#log.warn({ track: label }, `siprec: ${text}`);
@@ -374,30 +307,7 @@ export class Fork {
   }
 
   #warn(code: number, text: string): void {
-    if (this.#warned.has(text) || this.#warned.size >= MAXIMUM_WARNINGS) return;
-    this.#warned.add(text);
-    this.#alert("warning", { code }, text);
-  }
-
-  #alert(
-    level: "error" | "warning",
-    problem: Pick<RecorderFailure, "code" | "responseStatus" | "responseText">,
-    text: string,
-    uri = this.#recorder.shownUri,
-  ): void {
-    const { accountSid, callSid, sid } = this.record;
-    this.#context.alerts.raise({
-      accountSid,
-      errorCode: problem.code,
-      level,
-      text,
-      callSid,
-      resourceSid: sid,
-      requestMethod: "INVITE",
-      requestUrl: uri,
-      responseStatus: problem.responseStatus,
-      responseBody: problem.responseText,
-    });
+    this.#report.warn(code, text, this.#recorder.shownUri);
   }
 
   #finish(): void {
