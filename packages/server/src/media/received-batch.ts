@@ -12,13 +12,41 @@ export interface ReceivedPacket {
   readonly bytes: Uint8Array;
 }
 
+/*
+ * A batch is a run of records; each is a head of 16 octets and the packet, filled up to a multiple of eight. A head
+ * whose length is 0xffff ends the batch early. Byte order is the machine's: batches never leave the process.
+ *
+ *    0        4        6      7      8                16
+ *    | receiver | length | kind | –  | arrival (float64) | packet …
+ */
+export const RECORD_HEAD_BYTES = 16;
+export const END_OF_BATCH = 0xffff;
+export const KIND_RTP = 0;
+export const KIND_RTCP = 1;
+
+/** What a packet of that length takes up in a batch. */
+export function recordLength(packetLength: number): number {
+  return RECORD_HEAD_BYTES + ((packetLength + 7) & ~7);
+}
+
 /**
  * Reads a batch that came over a receiver's sink port.
  *
- * One sink port may serve many receivers; packets of one receiver come in order of arrival. Post anything back on the
- * port for each batch read (`receiveBatches` does): the media worker holds back, drops and counts when too many
- * batches are unread.
+ * One sink port may serve many receivers; packets of one receiver come in order of arrival. For each batch read, post
+ * anything back on the port: when too many are unread, the media worker drops packets of that sink and counts them.
  */
-export function* readReceivedBatch(_buffer: ArrayBuffer): Iterable<ReceivedPacket> {
-  yield* [];
+export function* readReceivedBatch(buffer: ArrayBuffer): Generator<ReceivedPacket, void> {
+  const view = new DataView(buffer);
+  let at = 0;
+  while (at + RECORD_HEAD_BYTES <= buffer.byteLength) {
+    const length = view.getUint16(at + 4, true);
+    if (length === END_OF_BATCH || at + RECORD_HEAD_BYTES + length > buffer.byteLength) return;
+    yield {
+      receiver: view.getUint32(at, true),
+      kind: view.getUint8(at + 6) === KIND_RTCP ? "rtcp" : "rtp",
+      arrivalTime: view.getFloat64(at + 8, true),
+      bytes: new Uint8Array(buffer, at + RECORD_HEAD_BYTES, length),
+    };
+    at += recordLength(length);
+  }
 }

@@ -55,7 +55,7 @@ class DgramPacketIo implements PacketIo {
   readonly #options: DgramPacketIoOptions;
   readonly #ports: (Port | undefined)[] = [];
   readonly #freeIndexes: PortIndex[] = [];
-  readonly #messagePorts: MessagePort[] = [];
+  readonly #messagePorts = new Set<MessagePort>();
   readonly #batch: DgramBatch;
   #handlers: PacketIoHandlers | undefined;
   #batchScheduled = false;
@@ -201,8 +201,9 @@ class DgramPacketIo implements PacketIo {
   }
 
   listen(port: MessagePort, handler: (message: unknown) => void): void {
-    this.#messagePorts.push(port);
+    this.#messagePorts.add(port);
     port.on("message", handler);
+    port.on("close", () => this.#messagePorts.delete(port));
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,6 @@
+export { createAddressFilter } from "./address-filter.ts";
 export { createSystemClock } from "./clock.ts";
+export { createPacketIo } from "./create-packet-io.ts";
 export { createDgramPacketIo, type DgramPacketIoOptions } from "./dgram-packet-io.ts";
 export { isLocalAddress, localAddressFor } from "./local-address.ts";
 export {

@@ -1,0 +1,155 @@
+import {
+  parseRtcp,
+  type ReportBlock,
+  RTP_FIXED_HEADER_LENGTH,
+  randomSsrc,
+  randomUint16,
+  randomUint32,
+  rtpMarker,
+  rtpPayloadType,
+  rtpSequenceNumber,
+  rtpSsrc,
+  rtpTimestamp,
+  writeRtpHeader,
+} from "@callfork/protocol/rtp";
+import type { PacketBatch, PortIndex } from "../net/index.ts";
+import type { MediaContext } from "./media-context.ts";
+import { OutgoingStream } from "./outgoing-stream.ts";
+import type { PortOwner } from "./port-owner.ts";
+import { RtcpPath } from "./rtcp-path.ts";
+import { RtcpReporter } from "./rtcp-reporter.ts";
+import { receivedStats, sentStats } from "./stream-stats.ts";
+import type { ForkConnection, MediaId, MediaStats } from "./types.ts";
+
+const NOT_FORWARDED = -1;
+/** ICMP answers every packet we send; one event in this time is enough. */
+const UNREACHABLE_EVERY_MS = 1000;
+
+/**
+ * A copy of one direction of a leg on its way to a recorder: an RTP stream of our own (RFC 7866 §8.2.3, endpoint role).
+ * The payload is the leg's, bit for bit; header extensions, CSRC list and padding stay behind, because nobody agreed
+ * on them with the recorder. Payload types that the recorder did not accept are left out without a gap in the sequence.
+ */
+export class Fork implements PortOwner {
+  readonly id: MediaId;
+  readonly rtpPort: PortIndex;
+  readonly rtcpPort: PortIndex;
+  readonly #context: MediaContext;
+  readonly #rtcp: RtcpPath;
+  readonly #payloadTypes = new Int16Array(128).fill(NOT_FORWARDED);
+  #reporter: RtcpReporter | undefined;
+  #stream: OutgoingStream | undefined;
+  #remoteReport: ReportBlock | undefined;
+  #unreachableAt = Number.NEGATIVE_INFINITY;
+  #dropped = 0;
+
+  constructor(context: MediaContext, id: MediaId, rtpPort: PortIndex, rtcpPort: PortIndex) {
+    this.#context = context;
+    this.id = id;
+    this.rtpPort = rtpPort;
+    this.rtcpPort = rtcpPort;
+    this.#rtcp = new RtcpPath(context.io, rtcpPort);
+  }
+
+  /** May be told again when the recorder changes its answer: the stream goes on with its SSRC and sequence. */
+  start(connection: ForkConnection): void {
+    const { remote, payloadTypes, clockRateHz, cname } = connection;
+    this.#context.io.setPeer(this.rtpPort, remote.address, remote.rtpPort, true);
+    this.#rtcp.expect(remote.address, remote.rtcpPort);
+    this.#payloadTypes.fill(NOT_FORWARDED);
+    for (const [from, to] of payloadTypes) this.#payloadTypes[from & 0x7f] = to;
+    this.#reporter ??= new RtcpReporter(this.#context, cname);
+    if (this.#stream !== undefined) return;
+    const { random } = this.#context;
+    this.#stream = new OutgoingStream({
+      ssrc: randomSsrc(random),
+      firstSequence: randomUint16(random),
+      firstTimestamp: randomUint32(random),
+      clockRateHz,
+      followsClock: true,
+    });
+  }
+
+  /** Copies one RTP packet of the leg: the region as it lies in the slab, payload from `start` to `end` within it. */
+  forward(bytes: Uint8Array, at: number, start: number, end: number, now: number): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const payloadType = this.#payloadTypes[rtpPayloadType(bytes, at)]!;
+    const ssrc = rtpSsrc(bytes, at);
+    const sequence = rtpSequenceNumber(bytes, at);
+    if (payloadType === NOT_FORWARDED) {
+      stream.skip(ssrc, sequence);
+      return;
+    }
+    stream.map(ssrc, sequence, rtpTimestamp(bytes, at), now);
+    const length = RTP_FIXED_HEADER_LENGTH + end - start;
+    const copy = this.#context.io.reserve(length);
+    if (copy < 0) {
+      this.#dropped++;
+      return;
+    }
+    writeRtpHeader(
+      bytes,
+      copy,
+      rtpMarker(bytes, at),
+      payloadType,
+      stream.sequence,
+      stream.timestamp,
+      stream.ssrc,
+    );
+    bytes.copyWithin(copy + RTP_FIXED_HEADER_LENGTH, at + start, at + end);
+    this.#context.io.send(this.rtpPort, copy, length);
+    stream.count(end - start, now);
+    if (stream.packets === 1) this.#reporter?.start(now, true);
+  }
+
+  /** Nothing but reports is expected from a recorder. */
+  onRtpPacket(): void {
+    this.#dropped++;
+  }
+
+  onRtcpPacket(batch: PacketBatch, index: number): void {
+    const parsed = parseRtcp(batch.bytes, batch.offset[index]!, batch.length[index]!);
+    const stream = this.#stream;
+    if (!parsed.ok || stream === undefined || !this.#rtcp.admits(batch, index)) {
+      this.#dropped++;
+      return;
+    }
+    for (const packet of parsed.value) {
+      if (packet.kind !== "sr" && packet.kind !== "rr") continue;
+      if (packet.ssrc === stream.ssrc) this.#resolveCollision(stream, batch.receivedAt);
+      for (const report of packet.reports) if (report.ssrc === stream.ssrc) this.#remoteReport = report;
+    }
+  }
+
+  onUnreachable(now: number): void {
+    if (now - this.#unreachableAt < UNREACHABLE_EVERY_MS) return;
+    this.#unreachableAt = now;
+    this.#context.emit({ kind: "unreachable", id: this.id });
+  }
+
+  onTick(now: number): void {
+    const stream = this.#stream;
+    if (stream !== undefined) this.#reporter?.run(now, this.#rtcp, stream.ssrc, stream, undefined);
+  }
+
+  stats(): MediaStats {
+    const { wallAt } = this.#context;
+    return {
+      received: receivedStats(undefined, wallAt),
+      sent: sentStats(this.#stream, this.#remoteReport, wallAt),
+      dropped: this.#dropped,
+    };
+  }
+
+  close(now: number): void {
+    const stream = this.#stream;
+    if (stream !== undefined) this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
+  }
+
+  /** "If a source discovers its own identifier in use by another" it says BYE and takes a new one (RFC 3550 §8.2). */
+  #resolveCollision(stream: OutgoingStream, now: number): void {
+    this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
+    stream.changeSsrc(randomSsrc(this.#context.random, stream.ssrc));
+  }
+}

@@ -1,0 +1,127 @@
+import {
+  checkRtcp,
+  isRtcp,
+  type ReceptionVerdict,
+  rtpPayloadEnd,
+  rtpPayloadStart,
+  rtpPayloadType,
+  rtpSequenceNumber,
+  rtpSsrc,
+  rtpTimestamp,
+} from "@callfork/protocol/rtp";
+import type { PacketBatch, PacketIo, PortIndex } from "../net/index.ts";
+import { Latch } from "./latch.ts";
+import { ReceivedStream } from "./received-stream.ts";
+import { RtcpPath } from "./rtcp-path.ts";
+import type { MediaTarget } from "./types.ts";
+
+/** What `InboundPath.classify` makes of a datagram on the RTP port. */
+export type InboundKind =
+  /** Passed all checks: the fields of the path tell about it. */
+  | "rtp"
+  /** A compound RTCP packet on the RTP port. */
+  | "rtcp"
+  | "dropped";
+
+/**
+ * The way in of a port pair: validation, payload types, symmetric latching, counting. Legs and receivers have one
+ * each. After "rtp" the fields below describe the packet; nothing is allocated for it.
+ */
+export class InboundPath {
+  readonly latch: Latch;
+  readonly rtcp: RtcpPath;
+  readonly received = new ReceivedStream();
+  dropped = 0;
+  /** False before anything is known of the party: RTP and RTCP are dropped. */
+  open = false;
+  /** False while we told the party not to send (hold): RTP is dropped, RTCP goes on (RFC 3264 §5.1). */
+  listening = false;
+  /** Monotonic milliseconds of the last packet taken; −1 before the first. */
+  lastPacketAt = -1;
+
+  ssrc = 0;
+  sequence = 0;
+  timestamp = 0;
+  payloadType = 0;
+  /** From the start of the packet. */
+  payloadStart = 0;
+  payloadEnd = 0;
+  verdict: ReceptionVerdict = "in-order";
+
+  /** Clock rate by payload type; 0: nobody agreed on that type. */
+  readonly #clockRates = new Uint32Array(128);
+  #telephoneEvent = -1;
+
+  constructor(io: PacketIo, rtpPort: PortIndex, rtcpPort: PortIndex) {
+    this.latch = new Latch(io, rtpPort);
+    this.rtcp = new RtcpPath(io, rtcpPort);
+  }
+
+  expect(remote: MediaTarget | null): void {
+    // 0.0.0.0 is how RFC 2543 puts a party on hold: there is nobody to send to (RFC 3264 §8.4).
+    const known = remote !== null && !isUnspecified(remote.address);
+    this.latch.expect(known ? remote.address : "", known ? remote.rtpPort : 0);
+    this.rtcp.expect(known ? remote.address : "", known ? remote.rtcpPort : 0);
+  }
+
+  agree(types: Iterable<readonly [payloadType: number, clockRateHz: number]>, telephoneEvent = -1): void {
+    this.#clockRates.fill(0);
+    for (const [type, clockRateHz] of types) this.#clockRates[type & 0x7f] = clockRateHz;
+    this.#telephoneEvent = telephoneEvent;
+  }
+
+  get isTelephoneEvent(): boolean {
+    return this.payloadType === this.#telephoneEvent;
+  }
+
+  classify(batch: PacketBatch, index: number): InboundKind {
+    const bytes = batch.bytes;
+    const at = batch.offset[index]!;
+    const length = batch.length[index]!;
+    if (isRtcp(bytes, at, length)) return "rtcp";
+    const start = rtpPayloadStart(bytes, at, length);
+    if (start < 0 || !this.listening) return this.#drop();
+    const payloadType = rtpPayloadType(bytes, at);
+    const clockRateHz = this.#clockRates[payloadType]!;
+    if (clockRateHz === 0) return this.#drop();
+    const ssrc = rtpSsrc(bytes, at);
+    const sequence = rtpSequenceNumber(bytes, at);
+    const wasLatched = this.latch.latched;
+    if (!this.latch.admits(batch, index, ssrc, sequence)) return this.#drop();
+    if (!wasLatched) this.rtcp.followRtp(this.latch.address, this.latch.remotePort);
+    this.ssrc = ssrc;
+    this.sequence = sequence;
+    this.timestamp = rtpTimestamp(bytes, at);
+    this.payloadType = payloadType;
+    this.payloadStart = start;
+    this.payloadEnd = rtpPayloadEnd(bytes, at, length);
+    this.lastPacketAt = batch.receivedAt;
+    this.verdict = this.received.receive(
+      ssrc,
+      clockRateHz,
+      sequence,
+      this.timestamp,
+      batch.receivedAt,
+      this.payloadEnd - start,
+      payloadType !== this.#telephoneEvent,
+    );
+    return "rtp";
+  }
+
+  /** Is it a compound packet of the party's? */
+  admitsRtcp(batch: PacketBatch, index: number): boolean {
+    const fault = checkRtcp(batch.bytes, batch.offset[index]!, batch.length[index]!);
+    if (fault === undefined && this.open && this.rtcp.admits(batch, index)) return true;
+    this.dropped++;
+    return false;
+  }
+
+  #drop(): "dropped" {
+    this.dropped++;
+    return "dropped";
+  }
+}
+
+function isUnspecified(address: string): boolean {
+  return address === "0.0.0.0" || address === "::";
+}

@@ -1,0 +1,14 @@
+import type { Random } from "@callfork/protocol/text";
+import type { PacketIo } from "../net/index.ts";
+import type { MediaEvent } from "./types.ts";
+
+/** What everything in a media worker shares. */
+export interface MediaContext {
+  readonly io: PacketIo;
+  readonly random: Random;
+  /** "rtp-stopped" is told after this much silence. */
+  readonly silenceMs: number;
+  emit(event: MediaEvent): void;
+  /** Epoch milliseconds (with fraction) at an instant of the monotonic clock. */
+  wallAt(now: number): number;
+}

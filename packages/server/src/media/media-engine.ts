@@ -1,0 +1,283 @@
+import type { MessagePort } from "node:worker_threads";
+import { ListenError, type PacketBatch, type PacketIoHandlers, type PortIndex } from "../net/index.ts";
+import { Fork } from "./fork.ts";
+import { Leg } from "./leg.ts";
+import type { MediaContext } from "./media-context.ts";
+import { PacketSink } from "./packet-sink.ts";
+import { Player } from "./player.ts";
+import type { PortOwner } from "./port-owner.ts";
+import { Receiver } from "./receiver.ts";
+import type { MediaId, PlayOptions } from "./types.ts";
+import type { PairAddress, WorkerAnswer, WorkerCommand } from "./worker-messages.ts";
+
+/** Reports and silence are looked after this often. */
+const TICK_MS = 250;
+/** How long a received packet waits for company on its way to a sink. */
+const SINK_FLUSH_MS = 40;
+
+type Answer = (question: number, answer: WorkerAnswer) => void;
+
+/**
+ * One media worker's work: legs, forks and receivers, and the packets between them. Everything happens in turns of the
+ * `PacketIo`: a batch, a wake-up or a command.
+ */
+export class MediaEngine implements PacketIoHandlers {
+  readonly #context: MediaContext;
+  readonly #answer: Answer;
+  readonly #owners = new Map<MediaId, PortOwner>();
+  /** By port index; RTP and RTCP ports apart, so that a packet needs one look. */
+  readonly #rtpOwners: (PortOwner | undefined)[] = [];
+  readonly #rtcpOwners: (PortOwner | undefined)[] = [];
+  readonly #forkLegs = new Map<MediaId, Leg>();
+  readonly #playing = new Map<Leg, number>();
+  readonly #sinks = new Map<number, PacketSink>();
+  #dirtySinks: PacketSink[] = [];
+  #flushAt = Number.POSITIVE_INFINITY;
+  #tickAt = Number.POSITIVE_INFINITY;
+  #playAt = Number.POSITIVE_INFINITY;
+
+  constructor(context: MediaContext, answer: Answer) {
+    this.#context = context;
+    this.#answer = answer;
+  }
+
+  onBatch(batch: PacketBatch): void {
+    for (let i = 0; i < batch.count; i++) {
+      const port = batch.port[i]!;
+      const owner = this.#rtpOwners[port];
+      if (owner !== undefined) owner.onRtpPacket(batch, i);
+      else this.#rtcpOwners[port]?.onRtcpPacket(batch, i);
+    }
+    this.#arm();
+  }
+
+  onUnreachable(port: PortIndex): void {
+    const owner = this.#rtpOwners[port] ?? this.#rtcpOwners[port];
+    owner?.onUnreachable(performance.now());
+  }
+
+  onWake(now: number): void {
+    if (now >= this.#playAt) this.#runPlayers(now);
+    if (now >= this.#flushAt) this.#flushSinks();
+    if (now >= this.#tickAt) {
+      for (const owner of this.#owners.values()) owner.onTick(now);
+      this.#tickAt = this.#owners.size === 0 ? Number.POSITIVE_INFINITY : now + TICK_MS;
+    }
+    this.#arm();
+  }
+
+  onCommand(command: WorkerCommand): void {
+    const now = performance.now();
+    const owner = this.#owners.get(command.id);
+    switch (command.kind) {
+      case "open-leg":
+        this.#open(command, command.pair, (rtp, rtcp) => new Leg(this.#context, command.id, rtp, rtcp));
+        break;
+      case "open-fork":
+        this.#openFork(command);
+        break;
+      case "open-receiver":
+        this.#openReceiver(command);
+        break;
+      case "add-sink":
+        this.#addSink(command.sink, command.port);
+        break;
+      case "connect-leg":
+        if (owner instanceof Leg) owner.connect(command.connection, now);
+        break;
+      case "bridge":
+        this.#bridge(owner, this.#owners.get(command.other), command.aToB, command.bToA);
+        break;
+      case "unbridge":
+        if (owner instanceof Leg) this.#unbridge(owner);
+        break;
+      case "play":
+        this.#play(owner, command.question, command.options, now);
+        break;
+      case "stop-play":
+        if (owner instanceof Leg) this.#endPlay(owner, false);
+        break;
+      case "start-fork":
+        if (owner instanceof Fork) owner.start(command.connection);
+        break;
+      case "connect-receiver":
+        if (owner instanceof Receiver) owner.connect(command.remote, command.payloadTypes, now);
+        break;
+      case "stats":
+        this.#answer(command.question, { kind: "stats", stats: owner?.stats() });
+        break;
+      case "close":
+        this.#close(command.id, command.question, now);
+        break;
+      case "stop":
+        break;
+    }
+    this.#arm();
+  }
+
+  /** Says goodbye for everything; the ports are the `PacketIo`'s to close. */
+  stop(now: number): void {
+    for (const owner of this.#owners.values()) {
+      if (owner instanceof Leg) this.#endPlay(owner, false);
+      owner.close(now);
+    }
+    this.#owners.clear();
+    this.#rtpOwners.length = 0;
+    this.#rtcpOwners.length = 0;
+  }
+
+  #open(
+    command: { readonly id: MediaId; readonly question: number },
+    pair: PairAddress,
+    create: (rtpPort: PortIndex, rtcpPort: PortIndex) => PortOwner | undefined,
+  ): void {
+    const { io } = this.#context;
+    const open = async (): Promise<WorkerAnswer> => {
+      const rtpPort = await io.open(pair.address, pair.rtpPort);
+      let rtcpPort: PortIndex;
+      try {
+        rtcpPort = await io.open(pair.address, pair.rtpPort + 1);
+      } catch (error) {
+        await io.close(rtpPort);
+        throw error;
+      }
+      const owner = create(rtpPort, rtcpPort);
+      if (owner === undefined) {
+        await Promise.all([io.close(rtpPort), io.close(rtcpPort)]);
+        return { kind: "gone" };
+      }
+      this.#owners.set(owner.id, owner);
+      this.#rtpOwners[rtpPort] = owner;
+      this.#rtcpOwners[rtcpPort] = owner;
+      if (this.#tickAt === Number.POSITIVE_INFINITY) this.#tickAt = performance.now() + TICK_MS;
+      this.#arm();
+      return { kind: "opened" };
+    };
+    open().then(
+      (answer) => this.#answer(command.question, answer),
+      (error: unknown) => {
+        const inUse = error instanceof ListenError && error.inUse;
+        const message = error instanceof Error ? error.message : String(error);
+        this.#answer(command.question, { kind: "refused", inUse, message });
+      },
+    );
+  }
+
+  #openFork(command: WorkerCommand & { kind: "open-fork" }): void {
+    this.#open(command, command.pair, (rtpPort, rtcpPort) => {
+      const leg = this.#owners.get(command.leg);
+      if (!(leg instanceof Leg)) return undefined;
+      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort);
+      this.#forkLegs.set(fork.id, leg);
+      (command.track === "inbound" ? leg.inboundForks : leg.outboundForks).push(fork);
+      return fork;
+    });
+  }
+
+  #openReceiver(command: WorkerCommand & { kind: "open-receiver" }): void {
+    const { cname, clockRateHz } = command;
+    this.#open(command, command.pair, (rtpPort, rtcpPort) => {
+      const sink = this.#sinks.get(command.sink);
+      if (sink === undefined) return undefined;
+      const ports = { rtpPort, rtcpPort };
+      return new Receiver(this.#context, command.id, ports, { sink: sink.use(), cname, clockRateHz });
+    });
+  }
+
+  #addSink(name: number, port: MessagePort): void {
+    const sink = new PacketSink(this.#context, port, (dirty) => {
+      this.#dirtySinks.push(dirty);
+      if (this.#flushAt === Number.POSITIVE_INFINITY) this.#flushAt = performance.now() + SINK_FLUSH_MS;
+    });
+    this.#sinks.set(name, sink);
+    port.once("close", () => this.#sinks.delete(name));
+  }
+
+  #bridge(
+    a: PortOwner | undefined,
+    b: PortOwner | undefined,
+    aToB: ReadonlyMap<number, number>,
+    bToA: ReadonlyMap<number, number>,
+  ): void {
+    if (!(a instanceof Leg) || !(b instanceof Leg) || a === b) return;
+    if (a.peer !== b) this.#unbridge(a);
+    if (b.peer !== a) this.#unbridge(b);
+    a.bridge(b, aToB);
+    b.bridge(a, bToA);
+  }
+
+  #unbridge(leg: Leg): void {
+    leg.peer?.unbridge();
+    leg.unbridge();
+  }
+
+  #play(owner: PortOwner | undefined, question: number, options: PlayOptions, now: number): void {
+    if (!(owner instanceof Leg)) {
+      this.#answer(question, { kind: "played", completed: false });
+      return;
+    }
+    this.#endPlay(owner, false);
+    owner.player = new Player(options.samples, options.loop, owner.packetTimeMs, now);
+    this.#playing.set(owner, question);
+    this.#playAt = Math.min(this.#playAt, owner.player.dueAt);
+  }
+
+  #runPlayers(now: number): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (const leg of this.#playing.keys()) {
+      if (leg.runPlayer(now)) this.#endPlay(leg, true);
+      else if (leg.player !== undefined) next = Math.min(next, leg.player.dueAt);
+    }
+    this.#playAt = next;
+  }
+
+  #endPlay(leg: Leg, completed: boolean): void {
+    const question = this.#playing.get(leg);
+    if (question === undefined) return;
+    this.#playing.delete(leg);
+    leg.player = undefined;
+    this.#answer(question, { kind: "played", completed });
+  }
+
+  #flushSinks(): void {
+    const dirty = this.#dirtySinks;
+    this.#dirtySinks = [];
+    this.#flushAt = Number.POSITIVE_INFINITY;
+    for (const sink of dirty) sink.flush();
+  }
+
+  #close(id: MediaId, question: number, now: number): void {
+    const owner = this.#owners.get(id);
+    if (owner === undefined) {
+      this.#answer(question, { kind: "gone" });
+      return;
+    }
+    if (owner instanceof Leg) {
+      this.#endPlay(owner, false);
+      this.#unbridge(owner);
+      for (const fork of [...owner.inboundForks, ...owner.outboundForks]) this.#forkLegs.delete(fork.id);
+    }
+    if (owner instanceof Fork) {
+      const leg = this.#forkLegs.get(id);
+      this.#forkLegs.delete(id);
+      for (const forks of leg === undefined ? [] : [leg.inboundForks, leg.outboundForks]) {
+        const at = forks.indexOf(owner);
+        if (at >= 0) forks.splice(at, 1);
+      }
+    }
+    owner.close(now);
+    const stats = owner.stats();
+    this.#owners.delete(id);
+    this.#rtpOwners[owner.rtpPort] = undefined;
+    this.#rtcpOwners[owner.rtcpPort] = undefined;
+    const { io } = this.#context;
+    Promise.all([io.close(owner.rtpPort), io.close(owner.rtcpPort)]).then(
+      () => this.#answer(question, { kind: "stats", stats }),
+      () => this.#answer(question, { kind: "stats", stats }),
+    );
+  }
+
+  #arm(): void {
+    this.#context.io.wakeAt(Math.min(this.#playAt, this.#flushAt, this.#tickAt));
+  }
+}

@@ -1,0 +1,66 @@
+import type { PacketBatch, PacketIo, PortIndex } from "../net/index.ts";
+
+/**
+ * Symmetric RTCP (RFC 4961) on one port: reports go to the signalled port until one comes from the party's address;
+ * then they go where that came from. Reports from other addresses are not believed.
+ */
+export class RtcpPath {
+  readonly #io: PacketIo;
+  readonly #port: PortIndex;
+  #signalledAddress = "";
+  #signalledPort = 0;
+  /** The address that RTP comes from, once that is known. */
+  #rtpAddress = "";
+  #heard = false;
+  #hasPeer = false;
+
+  constructor(io: PacketIo, port: PortIndex) {
+    this.#io = io;
+    this.#port = port;
+  }
+
+  /** What signalling says; port 0 when it says nothing. */
+  expect(address: string, port: number): void {
+    if (address === this.#signalledAddress && port === this.#signalledPort) return;
+    this.#signalledAddress = address;
+    this.#signalledPort = port;
+    this.#rtpAddress = "";
+    this.#heard = false;
+    this.#set(address, port);
+  }
+
+  /** RTP comes from there: where it is not what signalling said, RTCP is looked for one port above (RFC 3550 §11). */
+  followRtp(address: string, rtpPort: number): void {
+    if (address === this.#rtpAddress) return;
+    this.#rtpAddress = address;
+    if (!this.#heard && address !== this.#signalledAddress) this.#set(address, rtpPort + 1);
+  }
+
+  /** May this compound packet, valid in itself, be taken? */
+  admits(batch: PacketBatch, index: number): boolean {
+    if (batch.fromPeer[index] === 1) {
+      this.#heard = true;
+      return true;
+    }
+    const address = batch.sourceAddress(index);
+    if (address !== this.#rtpAddress && address !== this.#signalledAddress) return false;
+    this.#heard = true;
+    this.#set(address, batch.sourcePort(index));
+    return true;
+  }
+
+  send(bytes: Uint8Array): boolean {
+    if (!this.#hasPeer) return false;
+    const at = this.#io.reserve(bytes.length);
+    if (at < 0) return false;
+    this.#io.slab.set(bytes, at);
+    this.#io.send(this.#port, at, bytes.length);
+    return true;
+  }
+
+  #set(address: string, port: number): void {
+    this.#hasPeer = port > 0 && port <= 0xffff;
+    if (this.#hasPeer) this.#io.setPeer(this.#port, address, port, false);
+    else this.#io.clearPeer(this.#port);
+  }
+}

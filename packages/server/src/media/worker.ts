@@ -1,0 +1,35 @@
+import { randomFillSync } from "node:crypto";
+import { parentPort, workerData } from "node:worker_threads";
+import { createPacketIo } from "../net/index.ts";
+import { MediaEngine } from "./media-engine.ts";
+import type { WorkerCommand, WorkerReport, WorkerSettings } from "./worker-messages.ts";
+
+/** The entry of a media worker thread: wires the engine to its sockets and to the main thread. */
+if (parentPort === null) throw new Error("to be run as a worker thread");
+const main = parentPort;
+const settings = workerData as WorkerSettings;
+const report = (message: WorkerReport): void => main.postMessage(message);
+
+const io = createPacketIo();
+const engine = new MediaEngine(
+  {
+    io,
+    random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
+    silenceMs: settings.silenceMs,
+    emit: (event) => report({ kind: "event", event }),
+    wallAt: (now) => performance.timeOrigin + now,
+  },
+  (question, answer) => report({ kind: "answer", question, answer }),
+);
+io.attach(engine);
+io.listen(main, (message) => {
+  const command = message as WorkerCommand;
+  if (command.kind !== "stop") {
+    engine.onCommand(command);
+    return;
+  }
+  engine.stop(performance.now());
+  // What was queued in this turn leaves before the ports are closed.
+  io.stop().catch(() => process.exit(1));
+});
+report({ kind: "ready", io: io.name });
