@@ -1,0 +1,33 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+
+/** A port of 127.0.0.1 that was free a moment ago, for UDP and TCP alike. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const socket = createSocket("udp4");
+    const bound = await new Promise<boolean>((resolve) => {
+      socket.once("error", () => resolve(false));
+      socket.bind(port, "127.0.0.1", () => resolve(true));
+    });
+    if (bound) await new Promise<void>((resolve) => socket.close(resolve));
+    await new Promise((resolve) => server.close(resolve));
+    if (bound) return port;
+  }
+}
+
+/** Whether some process listens on a port, as Linux tells without anything being sent there. */
+export function isListening(transport: "udp" | "tcp", port: number): boolean {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const state = transport === "udp" ? "07" : "0A";
+  return readFileSync(`/proc/net/${transport}`, "utf8")
+    .split("\n")
+    .some((line) => {
+      const [, local = "", , found] = line.trim().split(/\s+/);
+      return local.endsWith(`:${hex}`) && found === state;
+    });
+}
