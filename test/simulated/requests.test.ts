@@ -317,3 +317,22 @@ test("stop ends dialogs with BYE, cancels what rings, refuses what waits, and le
   assert.deepEqual([platform.agent.liveDialogs, platform.agent.liveTransactions], [0, 0]);
   assert.equal(world.clock.pendingTimers, 0);
 });
+
+test("a header name that is none fails the one request or answer that has it", async () => {
+  const headers = [["Bad Name", "x"]] as const;
+  const { peer, platform, world } = scene({ onInvite: (invite) => void invite.answer({ headers }) });
+  world.network.name("raw.example", ["10.0.0.2"]);
+  peer.send({ method: "INVITE" });
+  await pass(world);
+  assert.deepEqual(peer.statuses, [100, 500]);
+  const causes: string[] = [];
+  for (const host of ["10.0.0.2", "raw.example"]) {
+    platform.agent.invite(
+      { requestUri: `sip:raw@${host}`, from: "sip:a@b", to: "sip:c@d", headers },
+      { onAnswered: () => undefined, onFailed: ({ cause, status }) => causes.push(`${status} ${cause}`) },
+    );
+  }
+  await pass(world);
+  assert.deepEqual(causes, ["500 unresolvable", "500 unresolvable"]);
+  assert.equal(platform.agent.liveDialogs, 0);
+});

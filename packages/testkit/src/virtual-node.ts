@@ -25,6 +25,7 @@ export class VirtualNode implements SipTransports {
   readonly #network: VirtualNetwork;
   readonly #nat: VirtualNodeOptions["behindNat"];
   readonly #connections = new Map<string, TcpEnd>();
+  readonly #connecting = new Map<string, Promise<TcpEnd>>();
   #handlers: SipTransportHandlers | undefined;
   #isClosed = false;
 
@@ -100,7 +101,7 @@ export class VirtualNode implements SipTransports {
   async #sendStream(bytes: Uint8Array, address: string, port: number, flowId?: string): Promise<void> {
     const open =
       (flowId === undefined ? undefined : this.#connections.get(flowId)) ?? this.#openTo(address, port);
-    const end = open ?? (await this.#connect(address, port));
+    const end = open ?? (await this.#connectOnce(address, port));
     const { clock } = this.#network;
     this.#network.record("tcp", `${this.address}:${end.flow.localPort}`, `${address}:${port}`, bytes);
     const arrival = Math.max(end.lastArrival, clock.now() + this.#network.delayMs(false));
@@ -116,11 +117,19 @@ export class VirtualNode implements SipTransports {
     );
   }
 
+  /** Messages that come while a connection is being opened wait for it together, in order. */
+  #connectOnce(address: string, port: number): Promise<TcpEnd> {
+    const key = `${address}:${port}`;
+    const pending = this.#connecting.get(key);
+    if (pending !== undefined) return pending;
+    const connecting = this.#connect(address, port).finally(() => this.#connecting.delete(key));
+    this.#connecting.set(key, connecting);
+    return connecting;
+  }
+
   async #connect(address: string, port: number): Promise<TcpEnd> {
     const roundTripMs = 2 * this.#network.delayMs(false);
     await new Promise<void>((resolve) => void this.#network.clock.setTimer(roundTripMs, resolve));
-    const existing = this.#openTo(address, port);
-    if (existing !== undefined) return existing;
     const peer = this.#network.find(address, port);
     if (peer === undefined || peer.#isClosed || !peer.available.includes("tcp")) {
       throw new TransportError("refused", `connection to ${address}:${port} refused`);

@@ -75,6 +75,7 @@ export class InviteServerTransaction extends TransactionMachine<
   SipMessage
 > {
   readonly request: SipRequest;
+  #next: Uint8Array | undefined;
   #latest: Uint8Array | undefined;
   #timerGMs: number;
 
@@ -95,9 +96,14 @@ export class InviteServerTransaction extends TransactionMachine<
     return this.run(request.method === "ACK" ? "ACK" : "INVITE", now, request);
   }
 
-  /** The user's answer; a repeated 2xx too. */
+  /**
+   * The user's answer; a repeated 2xx too.
+   *
+   * @throws SipFormatError for an answer that cannot be written, before anything has changed
+   */
   respond(response: SipResponse, now: Millis): readonly TransactionOutput[] {
     const { status } = response;
+    this.#next = octetsOf(response);
     return this.run(status < 200 ? "1xx" : status < 300 ? "2xx" : "300-699", now, response);
   }
 
@@ -109,7 +115,7 @@ export class InviteServerTransaction extends TransactionMachine<
   protected override perform(action: Action, now: Millis, message: SipMessage | undefined): void {
     switch (action) {
       case "send":
-        if (message !== undefined) this.#latest = octetsOf(message);
+        this.#latest = this.#next;
         if (this.#latest !== undefined) this.send(this.#latest);
         break;
       case "resend":

@@ -52,6 +52,7 @@ export class NonInviteServerTransaction extends TransactionMachine<
   SipMessage
 > {
   readonly request: SipRequest;
+  #next: Uint8Array | undefined;
   #latest: Uint8Array | undefined;
 
   constructor(request: SipRequest, options: TransactionOptions) {
@@ -68,7 +69,13 @@ export class NonInviteServerTransaction extends TransactionMachine<
     return this.run("request", now, request);
   }
 
+  /**
+   * The user's answer.
+   *
+   * @throws SipFormatError for an answer that cannot be written, before anything has changed
+   */
   respond(response: SipResponse, now: Millis): readonly TransactionOutput[] {
+    this.#next = octetsOf(response);
     return this.run(response.status < 200 ? "1xx" : "200-699", now, response);
   }
 
@@ -77,10 +84,10 @@ export class NonInviteServerTransaction extends TransactionMachine<
     return this.run("abandon", now);
   }
 
-  protected override perform(action: Action, _now: Millis, message: SipMessage | undefined): void {
+  protected override perform(action: Action): void {
     switch (action) {
       case "send":
-        if (message !== undefined) this.#latest = octetsOf(message);
+        this.#latest = this.#next;
         if (this.#latest !== undefined) this.send(this.#latest);
         break;
       case "resend":

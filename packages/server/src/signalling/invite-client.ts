@@ -184,11 +184,12 @@ export class InviteClient implements OutgoingInvite {
 
   #requestFailed({ cause, message }: RequestFailure): void {
     if (this.#isOver) return;
-    this.#fail(
-      this.#givingUp !== undefined
-        ? this.#gaveUp()
-        : { ...this.#ownFailure(statusOf(cause)), cause, message },
-    );
+    if (this.#givingUp !== undefined) {
+      this.#fail(this.#gaveUp());
+      return;
+    }
+    const told = cause === "unsendable" ? "unresolvable" : cause;
+    this.#fail({ ...this.#ownFailure(statusOf(cause)), cause: told, message });
   }
 
   #giveUp(why: "canceled" | "timeout", reason?: string): void {

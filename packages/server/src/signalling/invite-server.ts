@@ -1,4 +1,4 @@
-import { type Dialog, parseSipUri, type SipRequest } from "@callfork/protocol/sip";
+import { type Dialog, parseSipUri, type SipRequest, type SipResponse } from "@callfork/protocol/sip";
 import { parseDecimal } from "@callfork/protocol/text";
 import type { SipFlow, Timer } from "../net/index.ts";
 import type { ReceivedBody } from "./body.ts";
@@ -93,29 +93,35 @@ export class InviteServer implements IncomingInvite, DialogOwner {
 
   answer(options: Parameters<IncomingInvite["answer"]>[0]): SipDialog {
     if (this.#transaction.isAnswered) throw new InviteOverError("the INVITE has had its final answer");
-    this.#settle();
     const contact: ContactOptions = { user: this.#user, parameters: options.contactParameters };
-    this.#dialog.confirm();
     const dialog = new InviteDialog(this.#core, {
       dialog: this.#dialog,
       message: this.request,
       path: this.flow,
       contact,
     });
+    const response = this.#accept(dialog, contact, options);
+    this.#settle();
+    this.#dialog.confirm();
     dialog.register();
     dialog.describe(options.body);
-    const response = this.#transaction.respond(200, {
-      body: options.body,
-      toTag: this.#dialog.localTag,
-      headers: [
-        ["Contact", this.#contact(contact)],
-        ...capabilityLines(),
-        ...dialog.timer.answer(this.request),
-        ...(options.headers ?? []),
-      ],
-    });
     dialog.awaitAck(this.#transaction, response);
     return dialog;
+  }
+
+  #accept(
+    dialog: InviteDialog,
+    contact: ContactOptions,
+    { body, headers = [] }: Parameters<IncomingInvite["answer"]>[0],
+  ): SipResponse {
+    try {
+      const ours: HeaderLine[] = [["Contact", this.#contact(contact)], ...capabilityLines()];
+      const lines = [...ours, ...dialog.timer.answer(this.request), ...headers];
+      return this.#transaction.respond(200, { body, toTag: this.#dialog.localTag, headers: lines });
+    } catch (error) {
+      dialog.timer.stop();
+      throw error;
+    }
   }
 
   reject(

@@ -41,7 +41,7 @@ export interface OutgoingRequestOptions {
 }
 
 export interface RequestFailure {
-  readonly cause: "timeout" | "transport" | "unresolvable";
+  readonly cause: "timeout" | "transport" | "unresolvable" | "unsendable";
   readonly message: string;
 }
 
@@ -124,7 +124,12 @@ export class OutgoingRequest {
       return;
     }
     this.#targets = found.targets;
-    this.#attempt();
+    try {
+      this.#attempt();
+    } catch (error) {
+      // A header name or method that is no token: the caller's mistake, told where it asks for failures.
+      this.#fail("unsendable", error instanceof Error ? error.message : String(error));
+    }
   }
 
   #attempt(): void {

@@ -79,15 +79,20 @@ export class ServerTransaction {
     this.#driver.carryOut(this.#machine.retransmission(request, this.#clock.now()));
   }
 
-  /** Answers; after a final answer further ones are dropped. */
+  /**
+   * Answers; after a final answer further ones are dropped.
+   *
+   * @throws SipFormatError for a header name that is none; nothing has been answered then
+   */
   respond(status: number, options: RespondOptions = {}): SipResponse {
     const response = buildResponse(this.request, status, this.#serverName, {
       ...options,
       toTag: options.toTag ?? this.toTag,
     });
     if (this.#finalSent) return response;
+    const outputs = this.#machine.respond(response, this.#clock.now());
     this.#finalSent = status >= 200;
-    this.#driver.carryOut(this.#machine.respond(response, this.#clock.now()));
+    this.#driver.carryOut(outputs);
     return response;
   }
 

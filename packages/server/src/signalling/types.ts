@@ -36,6 +36,7 @@ export interface InviteFailure {
   readonly reason: string;
   /** The peer's final answer; undefined when none came. */
   readonly response?: SipResponse;
+  /** "unresolvable": never sent, for want of an address (404) or because it could not be written (500). */
   readonly cause: "rejected" | "timeout" | "transport" | "canceled" | "unresolvable";
   readonly message: string;
 }
