@@ -26,6 +26,27 @@ test("the first recorder answers 503, the second takes the session; the first is
   assert.equal(w.media.openCount, 2);
 });
 
+test("[R3261-21.5.4-1] after 503 with Retry-After the other recorder is called first, for that time; alone it is called all the same", async () => {
+  const w = new RecordingWorld();
+  w.connector({ sipUris: [`sip:a@${RECORDER}`, `sip:b@${SECOND}`] });
+  const first = w.recorder();
+  first.answering = (invite) => invite.reject(503, { headers: [["Retry-After", "30"]] });
+  const second = w.recorder(SECOND);
+  const fork = async (connectorName = "recorder") => {
+    const { sid } = await w.start({ connectorName, track: "inbound_track" });
+    await w.advance(500);
+    await w.client.stop(w.call.callSid, sid);
+    await w.advance(500);
+    return [first.invites.length, second.invites.length];
+  };
+  assert.deepEqual(await fork(), [1, 1]);
+  assert.deepEqual(await fork(), [1, 2]);
+  w.connector({ uniqueName: "alone", sipUris: [`sip:a@${RECORDER}`] });
+  assert.deepEqual(await fork("alone"), [2, 2]);
+  await w.advance(31_000);
+  assert.deepEqual(await fork(), [3, 3]);
+});
+
 test("a recorder that never answers is given up after its time, then the next is called", async () => {
   const w = new RecordingWorld();
   w.connector({ sipUris: [`sip:a@${RECORDER}`, `sip:b@${SECOND}`] });

@@ -1,3 +1,4 @@
+import type { Backoff } from "./backoff.ts";
 import type { RecordingClientLimits, RecordingClientOptions } from "./options.ts";
 
 export const DEFAULT_LIMITS: RecordingClientLimits = { streamsPerCall: 4, answerTimeoutMs: 10_000 };
@@ -5,4 +6,5 @@ export const DEFAULT_LIMITS: RecordingClientLimits = { streamsPerCall: 4, answer
 /** What every part of the room works with. */
 export interface ClientContext extends Omit<RecordingClientOptions, "limits"> {
   readonly limits: RecordingClientLimits;
+  readonly backoff: Backoff;
 }

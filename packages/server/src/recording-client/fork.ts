@@ -51,6 +51,8 @@ export class Fork {
   /** The row is durable and the recorder may be called. */
   #begun = false;
   #preparing = false;
+  /** In the order they are called. */
+  readonly #recorders: readonly Recorder[];
   #recorderIndex = 0;
   readonly #failures: RecorderFailure[] = [];
   #attempt: RecorderAttempt | undefined;
@@ -65,6 +67,7 @@ export class Fork {
     this.#setup = setup;
     this.#context = context;
     this.sid = record.sid;
+    this.#recorders = context.backoff.ordered(setup.plan.recorders);
     const labels = labelsOf(record.track);
     this.streams = labels.length;
     this.over = new Promise((resolve) => {
@@ -176,7 +179,7 @@ export class Fork {
   }
 
   get #recorder(): Recorder {
-    return this.#setup.plan.recorders[this.#recorderIndex]!;
+    return this.#recorders[this.#recorderIndex]!;
   }
 
   #invite(): void {
@@ -218,7 +221,8 @@ export class Fork {
     }
     this.#log.warn({ code: failure.code, status: failure.responseStatus }, `siprec: ${failure.text}`);
     this.#failures.push(failure);
-    const hasNext = this.#recorderIndex + 1 < this.#setup.plan.recorders.length;
+    if (failure.retryAfterMs !== undefined) this.#context.backoff.note(this.#recorder, failure.retryAfterMs);
+    const hasNext = this.#recorderIndex + 1 < this.#recorders.length;
     if (!failure.tryNext || !hasNext) {
       this.#dispatch("exhausted");
       return;

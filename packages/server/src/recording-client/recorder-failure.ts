@@ -1,3 +1,4 @@
+import { parseRetryAfter } from "@callfork/protocol/sip";
 import type { DialogEnd, InviteFailure } from "../signalling/index.ts";
 import type { SiprecProblem } from "./siprec-callbacks.ts";
 
@@ -6,6 +7,8 @@ export interface RecorderFailure extends SiprecProblem {
   /** Another recorder of the list may do better. */
   readonly tryNext: boolean;
   readonly responseStatus?: number;
+  /** 503 asked for so much time. */
+  readonly retryAfterMs?: number;
   /** What it said besides the status: Warning, Reason. */
   readonly responseText?: string;
 }
@@ -56,6 +59,7 @@ export function failureOfInvite(uri: string, failure: InviteFailure): RecorderFa
   const { cause, response } = failure;
   if (cause === "rejected") {
     const text = response === undefined ? "" : explanationOf(response.headers);
+    const retryAfterMs = failure.status === 503 ? retryAfterMsOf(response) : undefined;
     return {
       code: codeOf(failure.status),
       text: `${uri}: ${failure.status} ${clip(failure.reason)}`,
@@ -63,6 +67,7 @@ export function failureOfInvite(uri: string, failure: InviteFailure): RecorderFa
       tryNext: failure.status < 600,
       responseStatus: failure.status,
       ...(text !== "" && { responseText: text }),
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   }
   const [code, text] = CAUSES[cause];
@@ -98,6 +103,12 @@ export const badAnswer = (uri: string, why: string): RecorderFailure => ({
   tryNext: true,
   responseStatus: 200,
 });
+
+function retryAfterMsOf(response: InviteFailure["response"]): number | undefined {
+  const value = response?.headers.get("Retry-After");
+  const parsed = value === undefined ? undefined : parseRetryAfter(value);
+  return parsed?.ok ? parsed.value.seconds * 1000 : undefined;
+}
 
 function explanationOf(headers: { lines(name: string): string[] }): string {
   const lines = ["Warning", "Reason", "Unsupported", "Accept"].flatMap((name) =>

@@ -1,6 +1,7 @@
 import { toHex } from "@callfork/protocol/text";
 import type { CallTap, SiprecRecord, SiprecStart } from "../calls/index.ts";
 import { PlatformError } from "../observe/index.ts";
+import { Backoff } from "./backoff.ts";
 import { CallIdentity } from "./call-identity.ts";
 import { type ClientContext, DEFAULT_LIMITS } from "./context.ts";
 import { CallOverError, ClientStoppingError, UnknownCallError, UnknownSiprecError } from "./errors.ts";
@@ -15,7 +16,11 @@ const STOP_LIMIT_MS = 35_000;
 
 /** The session recording client (RFC 7866): forks live calls to recorders, and knows the forks that are up. */
 export function createRecordingClient(options: RecordingClientOptions): RecordingClient {
-  return new Client({ ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } });
+  return new Client({
+    ...options,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    backoff: new Backoff(options.clock),
+  });
 }
 
 /** The forks of one live call, and the ids they share. */
