@@ -246,7 +246,7 @@ test("stopped while the recorder thinks about it: CANCEL; a 2xx that crosses it 
   }
 });
 
-test("the recorder ends the session: error and stopped, an alert with its reason, the call untouched", async () => {
+test("[R7245-3.2-2] the recorder ends the session: error and stopped, an alert with its reason, the call untouched", async () => {
   const { w, recorder } = await recording();
   await Promise.all([
     recorder.dialog!.bye({ headers: [["Reason", 'SIP;cause=503;text="disk full"']] }),
