@@ -37,7 +37,7 @@ export interface MetadataInput {
 export function recordingMetadata(input: MetadataInput): RecordingMetadata {
   const { identity, labels, now } = input;
   const { sessionId, groupId } = identity;
-  const party = identity.participant("party", input.party, now);
+  const party = identity.participant("party", input.party, input.callStart);
   const counterpart = identity.participant("counterpart", input.counterpart, now);
   const associateTime = formatMetadataTime(input.forkStart);
   const extensions =
