@@ -64,10 +64,6 @@ export class MediaWorker {
     });
   }
 
-  get threadId(): number {
-    return this.#worker.threadId;
-  }
-
   tell(command: WorkerCommand, transfer: readonly MessagePort[] = []): void {
     if (!this.#gone) this.#worker.postMessage(command, [...transfer]);
   }
@@ -91,11 +87,6 @@ export class MediaWorker {
     const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     this.tell({ kind: "stop", id: 0 });
     await exited;
-  }
-
-  /** Ends the thread where it stands: what a crash does. */
-  async kill(): Promise<void> {
-    await this.#worker.terminate();
   }
 
   #take(question: number, answer: WorkerAnswer): void {
