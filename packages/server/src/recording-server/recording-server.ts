@@ -1,5 +1,153 @@
+import { join } from "node:path";
+import { toHex } from "@callfork/protocol/text";
+import { createAddressFilter } from "../net/index.ts";
+import type { IncomingInvite } from "../signalling/index.ts";
+import { isRecordingSession, marksMissing, recordingMarks } from "./admission.ts";
+import type { Refusal } from "./errors.ts";
+import { badDescription, readIntake } from "./intake.ts";
+import { Library } from "./library.ts";
 import type { RecordingServer, RecordingServerOptions } from "./options.ts";
+import type { RecordingLibrary } from "./ports.ts";
+import { RecorderHouse } from "./recorder-house.ts";
+import { Recording } from "./recording.ts";
+import { rejectInvite } from "./refuse.ts";
+import { repairRecording } from "./repair.ts";
+import { TrackWriter } from "./tracks/writer.ts";
+import type { WarningCode } from "./warnings.ts";
+
+/** A recording client that finds us full comes back after this time, or goes to the next recorder of its list. */
+const RETRY_AFTER_SECONDS = 10;
 
 export function createRecordingServer(options: RecordingServerOptions): RecordingServer {
-  throw new Error(`being built: ${options.folder}`);
+  return new Recorder(options);
+}
+
+class Recorder implements RecordingServer {
+  readonly library: RecordingLibrary;
+  readonly #options: RecordingServerOptions;
+  readonly #house: RecorderHouse;
+  readonly #isAllowed: (address: string) => boolean;
+  readonly #live = new Map<string, Recording>();
+  readonly #closed = new Set<() => void>();
+  #writer: TrackWriter | undefined;
+  #isStopping = false;
+
+  constructor(options: RecordingServerOptions) {
+    this.#options = options;
+    this.#house = new RecorderHouse(options);
+    this.#isAllowed = createAddressFilter(options.allowedAddresses);
+    this.library = new Library({
+      store: options.store,
+      folder: options.folder,
+      live: async (sid) => this.#live.get(sid)?.record(),
+    });
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
+  }
+
+  async start(): Promise<void> {
+    await this.#house.makeFolder(this.#options.folder);
+    this.#writer = this.#newWriter();
+    for (const record of await this.#options.store.listUnfinishedRecordings()) {
+      const repaired = await repairRecording(record, join(this.#options.folder, record.sid));
+      await this.#options.store.saveRecording(repaired);
+      const { status, durationMs } = repaired;
+      const fields = { callId: record.source.callId, recordingSid: record.sid, status, durationMs };
+      this.#options.log.warn(fields, "a recording that a dead process left open was closed");
+      this.#house.alert("warning", 20500, record.sid, "the recorder died during this recording");
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const recording of this.#live.values())
+      recording.end("RECORDER_STOPPED", "the recorder was stopped");
+    while (this.#live.size > 0) await new Promise<void>((resolve) => this.#closed.add(resolve));
+    await this.#writer?.stop();
+    this.#writer = undefined;
+  }
+
+  isRecordingInvite(invite: IncomingInvite): boolean {
+    return isRecordingSession(recordingMarks(invite), this.#options.strict);
+  }
+
+  accept(invite: IncomingInvite): void {
+    try {
+      const refusal = this.#admit(invite);
+      if (refusal === undefined) return;
+      this.#house.refused(refusal, invite);
+      rejectInvite(invite, refusal);
+    } catch (error) {
+      this.#options.log.error({ callId: invite.callId, err: error }, "an INVITE could not be taken");
+      invite.reject(500);
+    }
+  }
+
+  #admit(invite: IncomingInvite): Refusal | undefined {
+    const { strict } = this.#options;
+    if (!this.#isAllowed(invite.flow.remoteAddress)) {
+      return { status: 403, message: "this address may not record here", reason: "address" };
+    }
+    if (this.#isStopping) return busy("the recorder is being stopped", "stopping");
+    if (this.#live.size >= this.#house.limits.liveRecordings) {
+      return busy("as many recordings are live as may be", "limit");
+    }
+    const marks = recordingMarks(invite);
+    if (strict && !isRecordingSession(marks, true)) {
+      // RFC 7866 §6.1.1: without both marks this is an ordinary call, and none can be taken here.
+      const message = "siprec in Require and +sip.src in Contact are needed";
+      return { status: 403, message, reason: "no-recording-session" };
+    }
+    const read = readIntake(invite.request, invite.body, this.#house.intakeOptions);
+    if ("refusal" in read) return read.refusal;
+    const { description, warnings } = read.intake;
+    if (description === undefined) return badDescription("the INVITE has no session description");
+    const noted: (readonly [WarningCode, string])[] = [...marksMissing(marks), ...warnings];
+    for (const warning of invite.warnings) noted.push(["BODY_REPAIRED", warning]);
+    this.#record(invite, { ...read.intake, description }, noted);
+    return undefined;
+  }
+
+  #record(
+    invite: IncomingInvite,
+    intake: ConstructorParameters<typeof Recording>[1]["intake"],
+    warnings: readonly (readonly [WarningCode, string])[],
+  ): void {
+    const sid = `RE${toHex(this.#options.random.bytes(16))}`;
+    this.#writer ??= this.#newWriter();
+    const recording = new Recording(this.#house, {
+      sid,
+      folder: join(this.#options.folder, sid),
+      writer: this.#writer,
+      invite,
+      intake,
+      warnings,
+      onClosed: (record) => {
+        this.#live.delete(sid);
+        if (record !== undefined) this.#options.onEnded?.(record);
+        for (const resolve of this.#closed) resolve();
+        this.#closed.clear();
+      },
+    });
+    this.#live.set(sid, recording);
+    void recording.answer();
+  }
+
+  /** Recordings of a writer that died end; the next recording gets a new one. */
+  #newWriter(): TrackWriter {
+    const writer = new TrackWriter(this.#options.log, (error) => {
+      if (this.#writer === writer) this.#writer = undefined;
+      this.#house.alert("error", 20500, undefined, `the track writer died: ${error.message}`);
+      for (const recording of this.#live.values()) {
+        if (recording.writer === writer) recording.end("WRITER_LOST", "the track writer died");
+      }
+    });
+    return writer;
+  }
+}
+
+function busy(message: string, reason: string): Refusal {
+  return { status: 503, message, reason, retryAfterSeconds: RETRY_AFTER_SECONDS };
 }

@@ -20,46 +20,57 @@ export interface TrackSink {
 export interface TrackCounters {
   readonly packets: number;
   readonly octets: number;
-  /** Highest sequence number − first + 1, summed over the sources that spoke on this track. */
+  /** Highest sequence number − first + 1, summed over the runs of continuous numbers on this track. */
   readonly expected: number;
+  /** `expected` − `packets`. */
   readonly lost: number;
-  /** Came after their place had been written. */
+  /** Came after their place had been written: they count as lost too. */
   readonly late: number;
   readonly duplicates: number;
   readonly longestGapMs: number;
   /** Samples on the track, silence in gaps included. */
   readonly samples: number;
-  /** Epoch milliseconds; null before the first packet. */
+  /** Epoch milliseconds at sample 0; null before the first packet. */
   readonly firstPacketTime: number | null;
   readonly lastPacketTime: number | null;
-  /** How often another SSRC took over. */
+  /** How often another SSRC took over, or the same one started over. */
   readonly sourceChanges: number;
-  /** Packets that were no RTP, or of a payload type nobody agreed on. */
+  /** Packets without audio that was agreed on, and those of a source that another had relieved. */
   readonly ignored: number;
 }
 
 /** Packets that may wait for an earlier one: 200 ms of 20 ms packets. */
 const REORDER_PACKETS = 10;
-/** A sequence number this far ahead is a restart of the sender, not a loss (RFC 3550 A.1, MAX_DROPOUT). */
-const RESTART_AHEAD = 3_000;
+/** A sequence number this far away is a restart of the sender or an outage (RFC 3550 A.1, MAX_DROPOUT). */
+const FAR = 3_000;
 /** A timestamp that disagrees with the arrival by more than this was set anew, not advanced. */
 const IMPLAUSIBLE_JUMP_MS = 2_000;
-/** Two streams of one track that meet within this are one continuous stream. */
+/** Clocks of two machines drift apart; this much a packet is followed: 1,000 parts per million at 50 packets a second. */
+const DRIFT_PER_PACKET_MS = 0.02;
+/** Two runs that meet within this are continuous. */
 const SEAM_MS = 40;
+/** A source that another has relieved gets the track back when that one is silent for this time. */
+const RELIEVED_MS = 100;
 const SEEN = 64;
+const NO_AUDIO = new Uint8Array(0);
 
 interface Waiting {
+  readonly ssrc: number;
   readonly sequence: number;
   readonly timestamp: number;
+  /** Empty: takes its place among the sequence numbers, but holds no audio. */
   readonly payload: Uint8Array;
   readonly payloadType: number;
   readonly arrivalTime: number;
 }
 
 /**
- * Puts one stream of RTP packets onto a timeline of samples: reordering within 200 ms is undone, gaps become silence
- * of their length by the RTP timestamps, duplicates and latecomers are counted and dropped, and a sender that starts
- * over (another SSRC, other numbers) goes on where the clock says.
+ * Puts one stream of RTP packets onto a timeline of samples: reordering by up to ten packets is undone, gaps become
+ * silence of their length by the RTP timestamps, duplicates and latecomers are counted and dropped, and a sender that
+ * starts over (another SSRC, other numbers) goes on where the clock says.
+ *
+ * The stream is taken in runs: stretches of one SSRC with continuous sequence numbers. A run begins with two packets
+ * that follow each other, as RFC 3550 A.1 has it, so that a stray packet moves nothing; the first of all with one.
  *
  * Pure: no clock, no I/O. One call of `push` per packet in order of arrival.
  */
@@ -67,19 +78,27 @@ export class TrackAssembler {
   readonly #sink: TrackSink;
   readonly #clockRateHz: number;
   readonly #payloadTypes: ReadonlySet<number>;
+  /** Packets whose turn has not come, by sequence number. */
   readonly #waiting: Waiting[] = [];
+  /** Of the present run; undefined between runs. */
   #ssrc: number | undefined;
+  /** The run is so young that earlier packets may still come: nothing is written yet. */
+  #isSettling = false;
   #nextSequence = 0;
   /** Bit i: the packet `nextSequence − 1 − i` came. */
   #seen = 0n;
-  /** Sequence numbers of the present source that are over, gaps included. */
-  #spanned = 0;
-  #expectedBefore = 0;
+  /** First packet of what may become another run. */
+  #stranger: Waiting | undefined;
+  #relievedSsrc: number | undefined;
+  #lastArrival = 0;
+  #expected = 0;
+  #packets = 0;
   #samples = 0;
   #lastTimestamp = 0;
   /** Where on the timeline `#lastTimestamp` lies. */
   #lastPosition = 0;
-  #packets = 0;
+  /** How far the timeline is ahead of the arrivals, followed slowly. */
+  #leadMs = 0;
   #octets = 0;
   #late = 0;
   #duplicates = 0;
@@ -100,12 +119,13 @@ export class TrackAssembler {
   }
 
   get counters(): TrackCounters {
-    const expected = this.#expectedBefore + this.#spanned + this.#waitingSpan();
+    const packets = this.#packets + this.#waiting.length;
+    const expected = this.#expected + this.#waitingSpan();
     return {
-      packets: this.#packets,
+      packets,
       octets: this.#octets,
       expected,
-      lost: Math.max(0, expected - this.#packets),
+      lost: expected - packets,
       late: this.#late,
       duplicates: this.#duplicates,
       longestGapMs: Math.round((this.#longestGap * 1_000) / this.#clockRateHz),
@@ -123,64 +143,137 @@ export class TrackAssembler {
    */
   push(packet: Uint8Array, arrivalTime: number): void {
     const start = rtpPayloadStart(packet, 0, packet.length);
-    const end = start < 0 ? -1 : rtpPayloadEnd(packet, 0, packet.length);
-    const payloadType = start < 0 ? -1 : rtpPayloadType(packet, 0);
-    if (end <= start || !this.#payloadTypes.has(payloadType)) {
+    if (start < 0) {
       this.#ignored++;
       return;
     }
-    const sequence = rtpSequenceNumber(packet, 0);
-    const timestamp = rtpTimestamp(packet, 0);
-    const ssrc = rtpSsrc(packet, 0);
-    if (ssrc !== this.#ssrc) this.#takeOver(ssrc, sequence, timestamp, arrivalTime);
-    let ahead = sequenceDelta(sequence, this.#nextSequence);
-    if (ahead > RESTART_AHEAD || ahead < -RESTART_AHEAD) {
-      this.#takeOver(ssrc, sequence, timestamp, arrivalTime);
-      ahead = 0;
-    }
-    if (ahead < 0) {
-      this.#belated(-ahead);
-      return;
-    }
+    const payloadType = rtpPayloadType(packet, 0);
+    const end = rtpPayloadEnd(packet, 0, packet.length);
+    const isAudio = end > start && this.#payloadTypes.has(payloadType);
+    if (!isAudio) this.#ignored++;
     const item: Waiting = {
-      sequence,
-      timestamp,
-      payload: packet.subarray(start, end),
+      ssrc: rtpSsrc(packet, 0),
+      sequence: rtpSequenceNumber(packet, 0),
+      timestamp: rtpTimestamp(packet, 0),
+      payload: isAudio ? packet.subarray(start, end) : NO_AUDIO,
       payloadType,
       arrivalTime,
     };
-    if (ahead > 0) this.#wait(item);
-    else this.#accept(item);
-    this.#release();
+    if (this.#ssrc === undefined) {
+      if (isAudio) this.#begin(item);
+    } else if (item.ssrc !== this.#ssrc) {
+      if (isAudio) this.#meetStranger(item);
+    } else this.#continue(item);
   }
 
-  /** Writes what still waits for packets that will not come. */
-  flush(): void {
+  /** The sender was paused and goes on: the next packet begins a run, where the clock says. */
+  resumed(): void {
+    this.drain();
+    this.#dropStranger();
+    this.#ssrc = undefined;
+  }
+
+  /** Nothing has come for a while: what waits for earlier packets is written. */
+  drain(): void {
+    if (this.#isSettling) this.#settle();
     while (this.#waiting.length > 0) this.#skipGap();
   }
 
-  /** Another source, or the same one starting over: goes on where the clock says, seamlessly when that is close. */
-  #takeOver(ssrc: number, sequence: number, timestamp: number, arrivalTime: number): void {
-    this.flush();
-    if (this.#ssrc !== undefined) this.#sourceChanges++;
-    this.#expectedBefore += this.#spanned;
-    this.#spanned = 0;
-    this.#ssrc = ssrc;
-    this.#nextSequence = sequence;
-    this.#seen = 0n;
-    this.#anchor(timestamp, arrivalTime);
+  /** The end: writes all there is. */
+  finish(): void {
+    this.drain();
+    const last = this.#stranger;
+    this.#stranger = undefined;
+    if (last === undefined) return;
+    this.#relieve(last);
+    this.drain();
   }
 
-  /** Ties `timestamp` to the place on the timeline where `arrivalTime` lies. */
-  #anchor(timestamp: number, arrivalTime: number): void {
-    this.#lastTimestamp = timestamp;
-    if (this.#firstPacketTime === null) {
-      this.#lastPosition = 0;
+  #continue(item: Waiting): void {
+    const reference = this.#isSettling ? this.#waiting[0]!.sequence : this.#nextSequence;
+    const ahead = sequenceDelta(item.sequence, reference);
+    if (Math.abs(ahead) > FAR) {
+      if (this.#isSettling || !this.#isPlausible(item)) {
+        this.#meetStranger(item);
+        return;
+      }
+      // An outage of a minute or more: the numbers went on, and so did the timestamps.
+      this.drain();
+      this.#skipTo(item.sequence);
+    } else if (ahead < 0 && !this.#isSettling) {
+      this.#belated(-ahead);
       return;
     }
-    const byClock = Math.round(((arrivalTime - this.#firstPacketTime) * this.#clockRateHz) / 1_000);
+    this.#lastArrival = item.arrivalTime;
+    if (!this.#isSettling && item.sequence === this.#nextSequence) this.#accept(item);
+    else this.#wait(item);
+    this.#release();
+  }
+
+  /** Another SSRC, or numbers out of all relation: one such packet is held, the second in a row begins a run. */
+  #meetStranger(item: Waiting): void {
+    if (item.ssrc === this.#relievedSsrc && item.arrivalTime - this.#lastArrival < RELIEVED_MS) {
+      this.#ignored++; // the former source's last packets, or two that speak at once
+      return;
+    }
+    const held = this.#stranger;
+    const distance = held?.ssrc === item.ssrc ? sequenceDelta(item.sequence, held.sequence) : FAR;
+    if (distance === 0) {
+      this.#duplicates++;
+    } else if (held !== undefined && Math.abs(distance) <= REORDER_PACKETS) {
+      this.#stranger = undefined;
+      this.#relieve(held);
+      this.#continue(item);
+    } else {
+      this.#dropStranger();
+      this.#stranger = item;
+    }
+  }
+
+  #dropStranger(): void {
+    if (this.#stranger !== undefined) this.#ignored++;
+    this.#stranger = undefined;
+  }
+
+  #relieve(item: Waiting): void {
+    this.drain();
+    if (this.#ssrc !== undefined) this.#sourceChanges++;
+    this.#relievedSsrc = this.#ssrc === item.ssrc ? undefined : this.#ssrc;
+    this.#begin(item);
+  }
+
+  #begin(item: Waiting): void {
+    this.#ssrc = item.ssrc;
+    this.#isSettling = true;
+    this.#seen = 0n;
+    this.#lastArrival = item.arrivalTime;
+    this.#firstPacketTime ??= item.arrivalTime;
+    this.#waiting.push(item);
+  }
+
+  /** What came first in sequence is known now: ties its timestamp to the timeline. */
+  #settle(): void {
+    this.#isSettling = false;
+    const first = this.#waiting[0]!;
+    this.#nextSequence = first.sequence;
+    // The packet with the least delay tells when the run began.
+    let began = first.arrivalTime;
+    for (const { timestamp, arrivalTime } of this.#waiting) {
+      const laterMs = (timestampDelta(timestamp, first.timestamp) * 1_000) / this.#clockRateHz;
+      if (Math.abs(laterMs) < IMPLAUSIBLE_JUMP_MS) began = Math.min(began, arrivalTime - laterMs);
+    }
+    if (this.#lastPacketTime === null) this.#firstPacketTime = began;
+    this.#anchor(first.timestamp, began);
+  }
+
+  /** Ties `timestamp` to the place on the timeline where `time` lies; seamlessly when that is close. */
+  #anchor(timestamp: number, time: number): void {
+    const elapsedMs = time - this.#firstPacketTime!;
+    const byClock = Math.round((elapsedMs * this.#clockRateHz) / 1_000);
     const seam = (SEAM_MS * this.#clockRateHz) / 1_000;
+    this.#lastTimestamp = timestamp;
     this.#lastPosition = byClock > this.#samples + seam ? byClock : this.#samples;
+    this.#leadMs = (this.#lastPosition * 1_000) / this.#clockRateHz - elapsedMs;
   }
 
   #wait(item: Waiting): void {
@@ -191,6 +284,10 @@ export class TrackAssembler {
   }
 
   #release(): void {
+    if (this.#isSettling) {
+      if (this.#waiting.length <= REORDER_PACKETS) return;
+      this.#settle();
+    }
     for (;;) {
       const next = this.#waiting[0];
       if (next === undefined) return;
@@ -205,34 +302,44 @@ export class TrackAssembler {
   /** Gives up on what is missing before the first packet that waits. */
   #skipGap(): void {
     const next = this.#waiting.shift()!;
-    const missing = sequenceDelta(next.sequence, this.#nextSequence);
-    this.#seen = missing >= SEEN ? 0n : BigInt.asUintN(SEEN, this.#seen << BigInt(missing));
-    this.#spanned += missing;
-    this.#nextSequence = next.sequence;
+    this.#skipTo(next.sequence);
     this.#accept(next);
-    this.#release();
+  }
+
+  #skipTo(sequence: number): void {
+    const missing = (sequence - this.#nextSequence) & 0xffff;
+    this.#seen = missing >= SEEN ? 0n : BigInt.asUintN(SEEN, this.#seen << BigInt(missing));
+    this.#expected += missing;
+    this.#nextSequence = sequence;
   }
 
   /** Writes the packet whose turn it is. */
   #accept(item: Waiting): void {
     this.#seen = BigInt.asUintN(SEEN, (this.#seen << 1n) | 1n);
     this.#nextSequence = (item.sequence + 1) & 0xffff;
-    this.#spanned++;
+    this.#expected++;
     this.#packets++;
     this.#octets += item.payload.length;
-    this.#firstPacketTime ??= item.arrivalTime;
-
-    const advance = timestampDelta(item.timestamp, this.#lastTimestamp);
-    const elapsedMs = this.#lastPacketTime === null ? 0 : item.arrivalTime - this.#lastPacketTime;
-    const advanceMs = (advance * 1_000) / this.#clockRateHz;
-    if (Math.abs(advanceMs - elapsedMs) > IMPLAUSIBLE_JUMP_MS && this.#packets > 1) {
-      this.#anchor(item.timestamp, item.arrivalTime);
-    } else {
-      this.#lastPosition += advance;
-      this.#lastTimestamp = item.timestamp;
-    }
     this.#lastPacketTime = Math.max(this.#lastPacketTime ?? 0, item.arrivalTime);
+    if (item.payload.length === 0) return;
+    if (this.#isPlausible(item)) {
+      this.#lastPosition += timestampDelta(item.timestamp, this.#lastTimestamp);
+      this.#lastTimestamp = item.timestamp;
+      const off = this.#offMs(item);
+      this.#leadMs += Math.max(-DRIFT_PER_PACKET_MS, Math.min(DRIFT_PER_PACKET_MS, off));
+    } else this.#anchor(item.timestamp, item.arrivalTime);
     this.#place(item);
+  }
+
+  #isPlausible(item: Waiting): boolean {
+    return Math.abs(this.#offMs(item)) <= IMPLAUSIBLE_JUMP_MS;
+  }
+
+  /** How far the packet's timestamp is ahead of its arrival, beyond what is usual here. */
+  #offMs(item: Waiting): number {
+    const position = this.#lastPosition + timestampDelta(item.timestamp, this.#lastTimestamp);
+    const elapsedMs = item.arrivalTime - this.#firstPacketTime!;
+    return (position * 1_000) / this.#clockRateHz - elapsedMs - this.#leadMs;
   }
 
   #place(item: Waiting): void {
@@ -250,16 +357,14 @@ export class TrackAssembler {
   }
 
   #belated(behind: number): void {
-    const bit = 1n << BigInt(behind - 1);
-    if (behind <= SEEN && (this.#seen & bit) !== 0n) {
-      this.#duplicates++;
-      return;
-    }
-    this.#late++;
+    if (behind <= SEEN && (this.#seen & (1n << BigInt(behind - 1))) !== 0n) this.#duplicates++;
+    else this.#late++;
   }
 
   #waitingSpan(): number {
     const last = this.#waiting.at(-1);
-    return last === undefined ? 0 : sequenceDelta(last.sequence, this.#nextSequence) + 1;
+    if (last === undefined) return 0;
+    const from = this.#isSettling ? this.#waiting[0]!.sequence : this.#nextSequence;
+    return sequenceDelta(last.sequence, from) + 1;
   }
 }

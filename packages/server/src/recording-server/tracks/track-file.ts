@@ -102,9 +102,9 @@ export function repairTrackFile(path: string): number | undefined {
     const start = new Uint8Array(wavHeaderBytes("mulaw"));
     readSync(descriptor, start, 0, start.length, 0);
     const info = parseWav(start, size);
-    if (!info.ok || (info.value.format !== "mulaw" && info.value.format !== "alaw")) return undefined;
-    const dataBytes = size - info.value.dataOffset;
-    finish(descriptor, info.value.format, info.value.sampleRateHz, dataBytes);
+    if (!info.ok || info.value.format === "pcm") return undefined;
+    const { dataBytes, format, sampleRateHz } = info.value;
+    finish(descriptor, format, sampleRateHz, dataBytes);
     fdatasyncSync(descriptor);
     return dataBytes;
   } finally {

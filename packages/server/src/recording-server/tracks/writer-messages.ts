@@ -19,6 +19,8 @@ export type WriterCommand =
       readonly track: number;
       readonly formats: readonly (readonly [payloadType: number, format: TrackFormat])[];
     }
+  /** The line was inactive and is active again. */
+  | { readonly kind: "resumed"; readonly track: number }
   | { readonly kind: "ask"; readonly track: number; readonly question: number }
   | { readonly kind: "close"; readonly track: number; readonly question: number }
   | { readonly kind: "stop" };

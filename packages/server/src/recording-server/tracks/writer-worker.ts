@@ -20,6 +20,7 @@ class LiveTrack implements TrackSink {
   #file: TrackFile | undefined;
   #failed = false;
   #unwritten = 0;
+  #isQuiet = true;
 
   constructor(
     command: Extract<WriterCommand, { kind: "open" }>,
@@ -45,7 +46,12 @@ class LiveTrack implements TrackSink {
     }
   }
 
+  resumed(): void {
+    this.#assembler.resumed();
+  }
+
   take(batch: ArrayBuffer): void {
+    this.#isQuiet = false;
     const waited = this.#assembler.counters.firstPacketTime === null;
     for (const { kind, bytes, arrivalTime } of readReceivedBatch(batch)) {
       if (kind === "rtp") this.#assembler.push(bytes, arrivalTime);
@@ -77,13 +83,16 @@ class LiveTrack implements TrackSink {
     this.#attempt(samples, () => this.#file?.silence(samples));
   }
 
+  /** Called now and then: a stream that has paused keeps nothing back. */
   flush(): void {
+    if (this.#isQuiet) this.#assembler.drain();
+    this.#isQuiet = true;
     this.#attempt(0, () => this.#file?.flush());
   }
 
   close(): void {
     this.drain();
-    this.#assembler.flush();
+    this.#assembler.finish();
     const file = this.#file;
     this.#file = undefined;
     const format = file?.format;
@@ -142,6 +151,9 @@ main.on("message", (command: WriterCommand) => {
     }
     case "formats":
       tracks.get(command.track)?.addFormats(command.formats);
+      break;
+    case "resumed":
+      tracks.get(command.track)?.resumed();
       break;
     case "ask":
       report({ kind: "answer", question: command.question, summary: tracks.get(command.track)?.summary() });

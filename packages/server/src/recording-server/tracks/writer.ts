@@ -18,6 +18,8 @@ export interface WrittenTrack {
   /** For `MediaPlane.openReceiver`; transferred there. */
   readonly sink: MessagePort;
   addFormats(formats: readonly (readonly [payloadType: number, format: TrackFormat])[]): void;
+  /** The sender was told to pause and goes on now: the next packet is placed by the clock. */
+  resumed(): void;
   /** As of now; undefined when the writer is gone. */
   summary(): Promise<TrackSummary | undefined>;
   /** Writes what came, closes the file and waits for the disk. Close the receiver first. */
@@ -31,19 +33,25 @@ export class TrackWriter {
   readonly #questions = new Map<number, (summary: TrackSummary | undefined) => void>();
   #lastTrack = 0;
   #lastQuestion = 0;
+  #isStopping = false;
   #gone = false;
 
+  /** @param onLost - the thread ended unasked; nothing more is written by this writer. Called once. */
   constructor(log: Log, onLost: (error: Error) => void) {
     this.#worker = new Worker(new URL("./writer-worker.ts", import.meta.url), { name: "track-writer" });
+    let cause: Error | undefined;
     this.#worker.on("message", (message: WriterReport) => this.#take(message));
     this.#worker.on("error", (error: unknown) => {
-      log.error({ err: error }, "the track writer died");
-      onLost(error instanceof Error ? error : new Error(String(error)));
+      cause = error instanceof Error ? error : new Error(String(error));
     });
-    this.#worker.on("exit", () => {
+    this.#worker.on("exit", (exitCode) => {
       this.#gone = true;
       for (const answer of this.#questions.values()) answer(undefined);
       this.#questions.clear();
+      if (this.#isStopping) return;
+      cause ??= new Error(`it ended with exit code ${exitCode}`);
+      log.error({ err: cause }, "the track writer died");
+      onLost(cause);
     });
   }
 
@@ -56,6 +64,7 @@ export class TrackWriter {
     return {
       sink,
       addFormats: (more) => this.#tell({ kind: "formats", track, formats: more }),
+      resumed: () => this.#tell({ kind: "resumed", track }),
       summary: () => this.#ask("ask", track),
       close: async () => {
         const summary = await this.#ask("close", track);
@@ -67,9 +76,15 @@ export class TrackWriter {
 
   async stop(): Promise<void> {
     if (this.#gone) return;
+    this.#isStopping = true;
     const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     this.#tell({ kind: "stop" });
     await exited;
+  }
+
+  /** Kills the thread, as a defect in it would. */
+  async kill(): Promise<void> {
+    await this.#worker.terminate();
   }
 
   #ask(kind: "ask" | "close", track: number): Promise<TrackSummary | undefined> {

@@ -1,0 +1,22 @@
+import { PlatformError } from "../observe/index.ts";
+
+/** A recording in progress was to be deleted. */
+export class RecordingInProgressError extends PlatformError {
+  override readonly name = "RecordingInProgressError";
+  readonly code = "RECORDING_IN_PROGRESS";
+  readonly fault = "caller";
+  override readonly httpStatus = 409;
+  override readonly publicCode = 20409;
+}
+
+/** Why an INVITE, re-INVITE or UPDATE is turned down: what the peer is told, and a word for metrics. */
+export interface Refusal {
+  readonly status: number;
+  /** Reason phrase, and text of the Warning header field (RFC 3261 §20.43). */
+  readonly message: string;
+  /** A stable word: `address`, `limit`, `description` … */
+  readonly reason: string;
+  readonly retryAfterSeconds?: number;
+  /** Header fields of the answer, besides Retry-After and Warning. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+}

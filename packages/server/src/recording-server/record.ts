@@ -1,0 +1,102 @@
+import {
+  extensionsOf,
+  type MetadataState,
+  objectIdKey,
+  participantsOf,
+  sessionsOf,
+  streamsOf,
+} from "@callfork/protocol/siprec";
+import type { Knowledge } from "./metadata-log.ts";
+import type { RecordingRecord, TrackRecord } from "./ports.ts";
+import type { RecordedTrack } from "./recorded-track.ts";
+import type { TrackSummary } from "./tracks/writer-messages.ts";
+import type { RecordingWarning } from "./warnings.ts";
+
+const MAX_EXTENSION_ENTRIES = 200;
+const MAX_EXTENSION_LENGTH = 4_096;
+
+/** All that a recording's row is made from. */
+export interface RecordParts {
+  readonly sid: string;
+  readonly accountSid: string;
+  readonly source: RecordingRecord["source"];
+  readonly startTime: number;
+  readonly tracks: readonly RecordedTrack[];
+  /** Without an entry: nothing is known yet. */
+  readonly summaries: ReadonlyMap<RecordedTrack, TrackSummary>;
+  readonly knowledge: Knowledge;
+  readonly warnings: readonly RecordingWarning[];
+  readonly end: { readonly time: number; readonly status: RecordingRecord["status"] } | undefined;
+}
+
+export function buildRecord(parts: RecordParts): RecordingRecord {
+  const { state } = parts.knowledge;
+  const tracks = trackRecords(parts);
+  return {
+    sid: parts.sid,
+    accountSid: parts.accountSid,
+    status: parts.end?.status ?? "in-progress",
+    source: parts.source,
+    startTime: parts.startTime,
+    endTime: parts.end?.time ?? null,
+    durationMs: parts.end === undefined ? null : durationOf(tracks),
+    sessions: sessionsOf(state).map(({ sessionId, groupId, sipSessionIds }) => ({
+      sessionId,
+      groupId: groupId ?? null,
+      sipSessionIds,
+    })),
+    participants: participantsOf(state).map(({ participantId, aor, normalizedAor, name }) => ({
+      participantId,
+      aor: normalizedAor || aor,
+      name: name ?? null,
+    })),
+    tracks,
+    warnings: parts.warnings,
+    extensionData: extensionData(state),
+  };
+}
+
+/** From the first sample of the first track to the last sample of the last. */
+export function durationOf(tracks: readonly Pick<TrackRecord, "startOffsetMs" | "durationMs">[]): number {
+  return tracks.reduce((longest, track) => Math.max(longest, track.startOffsetMs + track.durationMs), 0);
+}
+
+function trackRecords({ tracks, summaries, knowledge }: RecordParts): readonly TrackRecord[] {
+  const starts = [...summaries.values()].flatMap(({ firstPacketTime }) => firstPacketTime ?? []);
+  const recordingStart = Math.min(...starts);
+  const streams = streamsOf(knowledge.state);
+  return tracks.map((track) => {
+    const summary = summaries.get(track);
+    const own = streams.filter(({ streamId }) => knowledge.bindings.get(objectIdKey(streamId)) === track);
+    const current = own.findLast((stream) => stream.current) ?? own.at(-1);
+    const start = summary?.firstPacketTime ?? null;
+    return {
+      label: track.label,
+      streamId: current?.streamId ?? null,
+      senders: [...new Set(own.flatMap(({ everSenders }) => everSenders))],
+      codec: summary?.format === undefined ? track.codec : summary.format === "mulaw" ? "PCMU" : "PCMA",
+      clockRateHz: track.clockRateHz,
+      durationMs: Math.round(((summary?.samples ?? 0) * 1_000) / track.clockRateHz),
+      packets: summary?.packets ?? 0,
+      expected: summary?.expected ?? 0,
+      lost: summary?.lost ?? 0,
+      late: summary?.late ?? 0,
+      duplicates: summary?.duplicates ?? 0,
+      longestGapMs: summary?.longestGapMs ?? 0,
+      startOffsetMs: start === null ? 0 : Math.round(start - recordingStart),
+      file: track.file,
+    };
+  });
+}
+
+/** Names and values of all extensions; of one name the first counts. */
+function extensionData(state: MetadataState): Readonly<Record<string, string>> {
+  const data = new Map<string, string>();
+  for (const { extension } of extensionsOf(state)) {
+    for (const { name, value } of extension.parameters) {
+      if (data.size >= MAX_EXTENSION_ENTRIES) break;
+      if (name !== "" && !data.has(name)) data.set(name.slice(0, 256), value.slice(0, MAX_EXTENSION_LENGTH));
+    }
+  }
+  return Object.fromEntries(data);
+}

@@ -1,0 +1,96 @@
+import { mkdir } from "node:fs/promises";
+import type { Random } from "@callfork/protocol/text";
+import type { MediaPlane } from "../media/index.ts";
+import type { Clock } from "../net/index.ts";
+import type { Alert, Log } from "../observe/index.ts";
+import type { IncomingInvite } from "../signalling/index.ts";
+import type { Refusal } from "./errors.ts";
+import type { IntakeOptions } from "./intake.ts";
+import type { RecordingServerLimits, RecordingServerOptions } from "./options.ts";
+import type { MetadataVersion, RecordingRecord, RecordingStore } from "./ports.ts";
+
+/** How often a row is tried to be saved at the end, a second apart and then twice as long each time. */
+const LAST_SAVES = 5;
+
+/** What all recordings share. */
+export class RecorderHouse {
+  readonly media: MediaPlane;
+  readonly store: RecordingStore;
+  readonly accountSid: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: RecordingServerLimits;
+  readonly intakeOptions: IntakeOptions;
+  readonly #options: RecordingServerOptions;
+
+  constructor(options: RecordingServerOptions) {
+    this.#options = options;
+    this.media = options.media;
+    this.store = options.store;
+    this.accountSid = options.accountSid;
+    this.clock = options.clock;
+    this.random = options.random;
+    this.log = options.log;
+    this.limits = {
+      liveRecordings: 2_000,
+      tracksPerRecording: 16,
+      metadataBytes: 65_536,
+      ...options.limits,
+    };
+    this.intakeOptions = { strict: options.strict, metadataBytes: this.limits.metadataBytes };
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+
+  alert = (level: Alert["level"], errorCode: number, resourceSid: string | undefined, text: string): void => {
+    this.#options.alerts.raise({ accountSid: this.accountSid, errorCode, level, text, resourceSid });
+  };
+
+  onStarted(): void {
+    this.#options.onStarted?.();
+  }
+
+  /** Counts a refused INVITE, and raises an alert when somebody should look at it. */
+  refused({ status, reason, message }: Refusal, { callId, flow }: IncomingInvite): void {
+    this.log.warn({ callId, status, reason, address: flow.remoteAddress }, `recording refused: ${message}`);
+    this.#options.onRefused?.(reason);
+    // Strangers are counted and logged: an alert for each would be theirs to raise.
+    if (reason === "address") return;
+    const text = `a recording from ${flow.remoteAddress} was refused with ${status}: ${message}`;
+    this.alert(status >= 500 ? "error" : "warning", ALERT_CODES[reason] ?? 32102, undefined, text);
+  }
+
+  /** The row of a recording that is over; what cannot be saved stays in progress and is repaired at the next start. */
+  async saveAtLast(record: RecordingRecord, version: MetadataVersion | undefined, log: Log): Promise<void> {
+    let isKept = version === undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (!isKept) await this.store.addMetadataVersion(version!);
+        isKept = true;
+        await this.store.saveRecording(record);
+        return;
+      } catch (error) {
+        log.error({ err: error, attempt }, "a recording's row could not be saved");
+        if (attempt === LAST_SAVES) {
+          this.alert("error", 20500, record.sid, "the row of a recording could not be saved");
+          return;
+        }
+        await new Promise<void>((resolve) => {
+          this.clock.setTimer(1_000 * 2 ** (attempt - 1), resolve);
+        });
+      }
+    }
+  }
+}
+
+/** Twilio's numbers where they fit: concurrency, service unavailable, internal; else 32102, bad session description. */
+const ALERT_CODES: Readonly<Record<string, number | undefined>> = {
+  limit: 10004,
+  "track-limit": 10004,
+  stopping: 20503,
+  media: 20500,
+  internal: 20500,
+};

@@ -1,0 +1,415 @@
+import { rm } from "node:fs/promises";
+import { formatSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
+import type { SipRequest } from "@callfork/protocol/sip";
+import {
+  METADATA_MEDIA_TYPE,
+  RECORDING_SESSION_DISPOSITION,
+  writeSnapshotRequest,
+} from "@callfork/protocol/siprec";
+import { utf8Encode } from "@callfork/protocol/text";
+import type { Timer } from "../net/index.ts";
+import type { Log } from "../observe/index.ts";
+import type {
+  DialogAnswer,
+  DialogEnd,
+  IncomingInvite,
+  ReceivedPart,
+  SipBody,
+  SipDialog,
+} from "../signalling/index.ts";
+import { conclude } from "./conclude.ts";
+import type { Refusal } from "./errors.ts";
+import { type Intake, readIntake } from "./intake.ts";
+import { MediaLines, type PreparedOffer } from "./media-lines.ts";
+import { MetadataLog, type PreparedMetadata } from "./metadata-log.ts";
+import type { RecordingRecord } from "./ports.ts";
+import { buildRecord } from "./record.ts";
+import type { RecordedTrack, TrackEvents } from "./recorded-track.ts";
+import type { RecorderHouse } from "./recorder-house.ts";
+import { answerOf, rejectInvite } from "./refuse.ts";
+import { sessionTimerLines } from "./session-timer.ts";
+import { nextRecordingState, type RecordingInput, type RecordingState } from "./state.ts";
+import type { TrackWriter } from "./tracks/writer.ts";
+import type { TrackSummary } from "./tracks/writer-messages.ts";
+import { type WarningCode, Warnings } from "./warnings.ts";
+
+/** Requests of one recording client that may wait for those before them. */
+const MAX_WAITING = 32;
+
+export interface RecordingOptions {
+  readonly sid: string;
+  readonly folder: string;
+  readonly writer: TrackWriter;
+  readonly invite: IncomingInvite;
+  /** Of the INVITE's body, a session description in it. */
+  readonly intake: Intake & { readonly description: SessionDescription };
+  readonly warnings: readonly (readonly [WarningCode, string])[];
+  /** The recording is over, or never came to be (without a record). Called once. */
+  readonly onClosed: (record: RecordingRecord | undefined) => void;
+}
+
+/** One recording session: from the INVITE to the saved row. What it does next stands in `RECORDING`. */
+export class Recording {
+  readonly sid: string;
+  readonly #house: RecorderHouse;
+  readonly #options: RecordingOptions;
+  readonly #log: Log;
+  readonly #startTime: number;
+  readonly #warnings: Warnings;
+  readonly #lines: MediaLines;
+  readonly #metadata: MetadataLog;
+  #state: RecordingState = "Answering";
+  #dialog: SipDialog | undefined;
+  /** Requests, saving and closing happen one after the other, in the order they came. */
+  #queue: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #saveAsked = false;
+  #snapshotAsked = false;
+  #snapshotWanted = false;
+  #offered = false;
+  #cut: WarningCode | undefined;
+  #timer: Timer | undefined;
+
+  constructor(house: RecorderHouse, options: RecordingOptions) {
+    this.sid = options.sid;
+    this.#house = house;
+    this.#options = options;
+    const { invite } = options;
+    this.#log = house.log.child({ callId: invite.callId, recordingSid: this.sid });
+    this.#startTime = house.clock.wallNow();
+    this.#warnings = new Warnings(() => house.clock.wallNow());
+    for (const [code, message] of options.warnings) this.#warnings.add(code, message);
+    this.#metadata = new MetadataLog(this.sid);
+    this.#lines = new MediaLines({
+      media: house.media,
+      writer: options.writer,
+      clock: house.clock,
+      random: house.random,
+      recordingSid: this.sid,
+      folder: options.folder,
+      remoteAddress: invite.flow.remoteAddress,
+      maximumTracks: house.limits.tracksPerRecording,
+      events: this.#trackEvents(),
+    });
+    invite.attach({ onCanceled: () => void this.#advance("abandoned") });
+  }
+
+  get state(): RecordingState {
+    return this.#state;
+  }
+
+  get writer(): TrackWriter {
+    return this.#options.writer;
+  }
+
+  /** Sets everything up and answers the INVITE. Never rejects. */
+  async answer(): Promise<void> {
+    const refusal = await this.#setUp().catch((error: unknown) => {
+      this.#log.error({ err: error }, "a recording could not be set up");
+      return { status: 500, message: "the recording could not be set up", reason: "internal" };
+    });
+    if (refusal === undefined) return;
+    this.#advance("abandoned");
+    if (refusal !== "canceled") {
+      this.#house.refused(refusal, this.#options.invite);
+      rejectInvite(this.#options.invite, refusal);
+    }
+    await this.#discard();
+    this.#options.onClosed(undefined);
+  }
+
+  /** The row as of now. */
+  async record(): Promise<RecordingRecord> {
+    return this.#build(undefined, await this.#summaries());
+  }
+
+  /** Ends the recording from our side, with BYE. */
+  end(why: WarningCode, message: string): void {
+    if (this.#state !== "Recording") return;
+    this.#cut ??= why;
+    this.#warnings.add(why, message);
+    void this.#dialog?.bye();
+  }
+
+  async #setUp(): Promise<Refusal | "canceled" | undefined> {
+    const { invite, intake, folder } = this.#options;
+    await this.#house.makeFolder(folder);
+    const offered = await this.#lines.prepare(intake.description);
+    if ("refusal" in offered) return offered.refusal;
+    const { prepared } = offered;
+    const metadata = this.#prepareMetadata("INVITE", intake, prepared);
+    this.#lines.commit(prepared);
+    if (metadata !== undefined) this.#metadata.commit(metadata);
+    else this.#warnings.add("METADATA_MISSING", "the INVITE has no metadata");
+    this.#note(prepared, metadata);
+    if (this.#state !== "Answering") return "canceled";
+    // Acknowledged means durable: row and document are on the disk before the 200 goes out.
+    await this.#house.store.saveRecording(this.#build(undefined, new Map()));
+    if (metadata?.version !== undefined) await this.#house.store.addMetadataVersion(metadata.version);
+    if (this.#state !== "Answering") return "canceled";
+    const dialog = invite.answer({
+      body: sdpBody(prepared.answer.description),
+      contactParameters: ";+sip.srs",
+      headers: sessionTimerLines(invite.request),
+    });
+    this.#advance("answered");
+    this.#dialog = dialog;
+    this.#snapshotWanted = metadata?.needsSnapshot ?? false;
+    this.#attach(dialog);
+    this.#log.info({ tracks: this.#lines.tracks.length, dialect: this.#metadata.dialect }, "recording");
+    this.#house.onStarted();
+    return undefined;
+  }
+
+  /** Nothing was acknowledged, so nothing stays. */
+  async #discard(): Promise<void> {
+    const failed = (error: unknown) => this.#log.error({ err: error }, "an abandoned recording left traces");
+    await this.#lines.close().catch(failed);
+    await this.#house.store.deleteRecording(this.sid).catch(failed);
+    await rm(this.#options.folder, { recursive: true, force: true }).catch(failed);
+  }
+
+  #attach(dialog: SipDialog): void {
+    const take = (request: SipRequest, parts: readonly ReceivedPart[]): Promise<DialogAnswer> =>
+      this.#enqueue(() => this.#take(request, parts), { status: 500 });
+    dialog.attach({
+      onAcknowledged: (_ack, parts) => {
+        if (this.#offered) void this.#enqueue(async () => this.#takeAnswer(parts), undefined);
+        this.#askSnapshot();
+      },
+      onReinvite: take,
+      onUpdate: take,
+      onEnded: (why) => {
+        if (this.#advance("dialogEnded")) void this.#enqueue(() => this.#close(why), undefined, true);
+      },
+    });
+  }
+
+  /** A request in the dialog: all of it is granted, or nothing (RFC 3261 §12.2.2). */
+  async #take(request: SipRequest, parts: readonly ReceivedPart[]): Promise<DialogAnswer> {
+    if (this.#state !== "Recording") return { status: 481 };
+    const read = readIntake(request, parts, this.#house.intakeOptions);
+    if ("refusal" in read) return this.#refuse(read.refusal);
+    const { intake } = read;
+    let prepared: PreparedOffer | undefined;
+    if (intake.description !== undefined) {
+      const offered = await this.#lines.prepare(intake.description);
+      if ("refusal" in offered) return this.#refuse(offered.refusal);
+      prepared = offered.prepared;
+    }
+    const metadata = this.#prepareMetadata(request.method, intake, prepared);
+    if (metadata !== undefined || prepared !== undefined) {
+      try {
+        await this.#save(metadata, prepared);
+      } catch (error) {
+        this.#log.error({ err: error }, "a change of the recording could not be saved");
+        if (prepared !== undefined) await this.#lines.abandon(prepared);
+        return { status: 500 };
+      }
+    }
+    if (prepared !== undefined) this.#lines.commit(prepared);
+    if (metadata !== undefined) this.#metadata.commit(metadata);
+    for (const [code, message] of intake.warnings) this.#warnings.add(code, message);
+    this.#note(prepared, metadata);
+    if (metadata?.needsSnapshot === true) this.#snapshotWanted = true;
+    if (request.method === "UPDATE") this.#timer = this.#house.clock.setTimer(0, () => this.#askSnapshot());
+    return { status: 200, headers: sessionTimerLines(request), ...this.#bodyFor(request, prepared) };
+  }
+
+  /** The answer; to a re-INVITE without offer our description, as an offer (RFC 3261 §14.2). */
+  #bodyFor(request: SipRequest, prepared: PreparedOffer | undefined): { readonly body?: SipBody } {
+    if (prepared !== undefined) return { body: sdpBody(prepared.answer.description) };
+    if (request.method !== "INVITE" || this.#lines.local === undefined) return {};
+    this.#offered = true;
+    return { body: sdpBody(this.#lines.local) };
+  }
+
+  #takeAnswer(parts: readonly ReceivedPart[]): void {
+    this.#offered = false;
+    const ack = readIntake(this.#options.invite.request, parts, this.#house.intakeOptions);
+    if ("intake" in ack && ack.intake.description !== undefined)
+      this.#lines.takeAnswer(ack.intake.description);
+  }
+
+  #refuse(refusal: Refusal): DialogAnswer {
+    this.#log.warn({ status: refusal.status }, `refused: ${refusal.message}`);
+    return answerOf(refusal);
+  }
+
+  #prepareMetadata(
+    carrier: string,
+    { metadata }: Intake,
+    prepared: PreparedOffer | undefined,
+  ): PreparedMetadata | undefined {
+    if (metadata === undefined) return undefined;
+    return this.#metadata.prepare(metadata, {
+      carrier,
+      now: this.#house.clock.wallNow(),
+      description: prepared?.offer ?? this.#lines.remote,
+      onLine: prepared?.onLine ?? this.#lines.onLine,
+    });
+  }
+
+  async #save(metadata: PreparedMetadata | undefined, prepared: PreparedOffer | undefined): Promise<void> {
+    if (metadata?.version !== undefined) await this.#house.store.addMetadataVersion(metadata.version);
+    const next = { knowledge: metadata?.knowledge, tracks: prepared?.tracks };
+    await this.#house.store.saveRecording(this.#build(undefined, await this.#summaries(), next));
+  }
+
+  /** Warnings of what has just been granted. */
+  #note(prepared: PreparedOffer | undefined, metadata: PreparedMetadata | undefined): void {
+    for (const [code, message] of prepared?.warnings ?? []) this.#warnings.add(code, message);
+    for (const warning of metadata?.warnings ?? []) {
+      if (this.#warnings.addForeign(warning) && warning.code === "METADATA_MALFORMED") {
+        this.#house.alert("warning", 31950, this.sid, warning.message);
+      }
+    }
+  }
+
+  /** Once, by UPDATE and nothing else, when the peer takes UPDATE (RFC 7866 §9.2). */
+  #askSnapshot(): void {
+    const dialog = this.#dialog;
+    if (!this.#snapshotWanted || this.#snapshotAsked || dialog === undefined || this.#state !== "Recording")
+      return;
+    this.#snapshotAsked = true;
+    if (!dialog.remoteAllow.has("UPDATE")) return;
+    const request = writeSnapshotRequest({ reason: "MetadataIncomplete" });
+    const body: SipBody = {
+      contentType: METADATA_MEDIA_TYPE,
+      disposition: RECORDING_SESSION_DISPOSITION,
+      bytes: utf8Encode(request),
+    };
+    dialog.update({ body }).then(
+      ({ status }) => {
+        if (status >= 300) this.#warnings.add("SNAPSHOT_REFUSED", `a snapshot was refused with ${status}`);
+      },
+      (error: unknown) => this.#log.warn({ err: error }, "a snapshot could not be asked for"),
+    );
+  }
+
+  async #close(why: DialogEnd): Promise<void> {
+    this.#timer?.cancel();
+    const time = this.#house.clock.wallNow();
+    // RFC 8068 §3.2.4 puts metadata into BYE, which RFC 7866 §9.1 does not foresee.
+    const read = readIntake(
+      why.request ?? this.#options.invite.request,
+      why.body ?? [],
+      this.#house.intakeOptions,
+    );
+    const metadata = "intake" in read ? this.#prepareMetadata("BYE", read.intake, undefined) : undefined;
+    if (metadata !== undefined) {
+      this.#metadata.commit(metadata);
+      this.#note(undefined, metadata);
+    }
+    await this.#lines
+      .close()
+      .catch((error: unknown) => this.#log.error({ err: error }, "tracks did not close"));
+    const summaries = await this.#summaries();
+    const status = conclude(
+      {
+        dialogEnd: why,
+        cut: this.#cut,
+        tracks: this.#lines.tracks,
+        summaries,
+        knowledge: this.#metadata.knowledge,
+      },
+      this.#warnings,
+      (text) => this.#house.alert("warning", 32014, this.sid, text),
+    );
+    const record = this.#build({ time, status }, summaries);
+    await this.#house.saveAtLast(record, metadata?.version, this.#log);
+    this.#advance("closed");
+    this.#log.info({ status, durationMs: record.durationMs, cause: why.cause }, "recording ended");
+    this.#options.onClosed(record);
+  }
+
+  #trackEvents(): TrackEvents {
+    const { alert } = this.#house;
+    return {
+      onStarted: () => this.#saveSoon(),
+      onSilent: (track, started) => {
+        const text = started
+          ? `track ${track.label}: packets stopped coming`
+          : `track ${track.label}: no packet came within 10 seconds`;
+        if (this.#state !== "Recording") return;
+        if (this.#warnings.add(started ? "RTP_STOPPED" : "NO_RTP", text))
+          alert("warning", 32014, this.sid, text);
+        this.#saveSoon();
+      },
+      onWriteFailed: (track, message) => {
+        const text = `track ${track.label} cannot be written: ${message}`;
+        if (this.#warnings.add("WRITE_FAILED", text)) alert("error", 20500, this.sid, text);
+        this.#cut ??= "WRITE_FAILED";
+      },
+      onMediaLost: () => {
+        alert("error", 20500, this.sid, "the media worker of a recording died");
+        this.end("MEDIA_LOST", "the media worker died");
+      },
+    };
+  }
+
+  /** The row again, so that a crash finds when tracks started; many askers get one. */
+  #saveSoon(): void {
+    if (this.#saveAsked || this.#state !== "Recording") return;
+    this.#saveAsked = true;
+    void this.#enqueue(async () => {
+      this.#saveAsked = false;
+      if (this.#state === "Recording") await this.#save(undefined, undefined);
+    }, undefined);
+  }
+
+  #enqueue<T>(job: () => Promise<T>, otherwise: T, always = false): Promise<T> {
+    if (this.#waiting >= MAX_WAITING && !always) return Promise.resolve(otherwise);
+    this.#waiting++;
+    const done = this.#queue.then(job).catch((error: unknown) => {
+      this.#log.error({ err: error }, "a step of a recording failed");
+      return otherwise;
+    });
+    this.#queue = done.then(() => void this.#waiting--);
+    return done;
+  }
+
+  async #summaries(): Promise<ReadonlyMap<RecordedTrack, TrackSummary>> {
+    const { tracks } = this.#lines;
+    const found = await Promise.all(tracks.map((track) => track.summary()));
+    return new Map(tracks.flatMap((track, at) => (found[at] === undefined ? [] : [[track, found[at]]])));
+  }
+
+  #build(
+    end: { readonly time: number; readonly status: RecordingRecord["status"] } | undefined,
+    summaries: ReadonlyMap<RecordedTrack, TrackSummary>,
+    next: {
+      readonly knowledge?: PreparedMetadata["knowledge"] | undefined;
+      readonly tracks?: readonly RecordedTrack[] | undefined;
+    } = {},
+  ): RecordingRecord {
+    const { request, flow, callId } = this.#options.invite;
+    return buildRecord({
+      sid: this.sid,
+      accountSid: this.#house.accountSid,
+      source: {
+        address: `${flow.remoteAddress.includes(":") ? `[${flow.remoteAddress}]` : flow.remoteAddress}:${flow.remotePort}`,
+        transport: flow.transport,
+        userAgent: request.headers.get("User-Agent")?.slice(0, 256) ?? null,
+        callId,
+        dialect: this.#metadata.dialect,
+      },
+      startTime: this.#startTime,
+      tracks: next.tracks ?? this.#lines.tracks,
+      summaries,
+      knowledge: next.knowledge ?? this.#metadata.knowledge,
+      warnings: this.#warnings.list,
+      end,
+    });
+  }
+
+  #advance(input: RecordingInput): boolean {
+    const next = nextRecordingState(this.#state, input);
+    if (next !== undefined) this.#state = next;
+    return next !== undefined;
+  }
+}
+
+function sdpBody(description: SessionDescription): SipBody {
+  return { contentType: "application/sdp", bytes: utf8Encode(formatSessionDescription(description)) };
+}
