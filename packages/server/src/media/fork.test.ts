@@ -206,7 +206,7 @@ test("[R3550-6.3.7-1] closing a fork says BYE in a compound packet, unless nothi
   assert.equal(await plane.stats(inbound.id), undefined);
 });
 
-test("[R7866-8.1.3-2] a recorder that uses the fork's SSRC makes it take another, with a BYE for the old one", async (t) => {
+test("[R7866-8.1.3-2] [R3550-8.2-1] a recorder that uses the fork's SSRC makes it take another, with a BYE for the old one", async (t) => {
   const { a, alice, heard, inbound } = await forked(t);
   await alice.send(a, packet(0));
   const [first] = await heard.take(t, 1);

@@ -118,16 +118,22 @@ export class OutgoingStream {
     }
     this.sequence = mapped;
     this.timestamp = addToTimestamp(timestamp, this.#timestampOffset);
-    if (ahead > 0) this.#advance(ahead, now);
+    if (ahead <= 0) return;
+    this.#advance(ahead, now);
+    if (this.#skippedTo !== NOBODY && sequenceDelta(sequence, this.#skippedTo) > MAX_MISORDER) {
+      this.#forgetSkipped();
+    }
   }
 
   /** A packet of the source that is not passed on: the next one takes its sequence number. */
   skip(sourceSsrc: number, sequence: number): void {
     if (sourceSsrc !== this.#source) return;
     const ahead = sequenceDelta(addToSequence(sequence, this.#sequenceOffset), this.#newestSequence);
-    // Seen before, or overtaken: its number is gone.
+    // Overtaken: its number is gone.
     if (ahead <= 0 || ahead >= MAX_DROPOUT) return;
-    if (sequence !== addToSequence(this.#skippedTo, 1) || this.#skippedTo === NOBODY) {
+    const again = this.#skippedTo !== NOBODY && sequenceDelta(sequence, this.#skippedTo) <= 0;
+    if (again) return;
+    if (this.#skippedTo === NOBODY || sequence !== addToSequence(this.#skippedTo, 1)) {
       this.#skippedFrom = sequence;
       this.#offsetBeforeSkipped = this.#sequenceOffset;
     }
@@ -201,8 +207,7 @@ export class OutgoingStream {
     this.#source = sourceSsrc;
     this.#sequenceOffset = sequenceDelta(addToSequence(this.#newestSequence, 1), sequence);
     this.#timestampOffset = timestampDelta(continued, timestamp);
-    this.#skippedFrom = NOBODY;
-    this.#skippedTo = NOBODY;
+    this.#forgetSkipped();
     this.#setReference(continued, now);
   }
 
@@ -227,6 +232,12 @@ export class OutgoingStream {
     const lateMs = now - expectedAt;
     this.#referenceTimestamp = this.timestamp;
     this.#referenceAt = lateMs <= 0 ? now : expectedAt + lateMs * REFERENCE_DECAY;
+  }
+
+  /** Long ago: no straggler comes from before it, and the numbers come round again. */
+  #forgetSkipped(): void {
+    this.#skippedFrom = NOBODY;
+    this.#skippedTo = NOBODY;
   }
 
   #setReference(timestamp: number, now: number): void {
