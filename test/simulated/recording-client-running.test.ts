@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { directionOf, labelOf } from "@callfork/protocol/sdp";
 import type { SipResponse } from "@callfork/protocol/sip";
+import { applyMetadata, EMPTY_METADATA_STATE } from "@callfork/protocol/siprec";
 import { type OpenFork, PCMA, parameterOf, type Recorder, RecordingWorld, sdpIn } from "./recording-world.ts";
 
 async function recording(
@@ -15,6 +16,8 @@ async function recording(
   assert.ok(recorder.dialog, w.story);
   return { w, recorder };
 }
+
+const NOW = Date.UTC(2026, 0, 1);
 
 /** Waits for an exchange of the recorder's. */
 async function settled<T>(w: RecordingWorld, pending: Promise<T>): Promise<T> {
@@ -226,6 +229,47 @@ test("the call ends: every fork of it is stopped with BYE", async () => {
   // The call's parameters are those last known.
   assert.equal(parameterOf(w.store.callbacks.at(-1), "From"), "+15550001");
   assert.equal(w.media.openCount, 0);
+});
+
+test("[R8068-3.2.4] BYE carries the end as a partial document: of the call, or of this recording only", async () => {
+  for (const isCallOver of [true, false]) {
+    const { w, recorder } = await recording();
+    const told = recorder.documents[0]!;
+    if (isCallOver) w.call.end();
+    else await w.client.stop(w.call.callSid, w.row.sid);
+    await w.advance(500);
+    const { method, request } = recorder.requests.at(-1)!;
+    assert.equal(method, "BYE");
+    assert.equal(request.headers.get("Content-Type"), "application/rs-metadata+xml");
+    assert.equal(request.headers.get("Content-Disposition"), "recording-session");
+    const last = recorder.documents.at(-1)!;
+    assert.equal(last.dataMode, "partial");
+    const [at] = last.sessionRecordingAssociations.map(({ disassociateTime }) => disassociateTime);
+    assert.match(at ?? "", /^\d{4}-\d\d-\d\dT.*Z$/);
+    assert.deepEqual(
+      last.participantStreamAssociations.map(({ participantId, disassociateTime }) => [
+        participantId,
+        disassociateTime,
+      ]),
+      told.participants.map(({ participantId }) => [participantId, at]),
+    );
+    assert.deepEqual(
+      last.sessions.map(({ sessionId, stopTime }) => [sessionId, stopTime]),
+      isCallOver ? [[told.sessions[0]!.sessionId, at]] : [],
+    );
+    assert.deepEqual(
+      last.participantSessionAssociations.map(({ disassociateTime }) => disassociateTime),
+      isCallOver ? [at, at] : [],
+    );
+    // Read as any recorder reads it: everything is over, or only the recording is.
+    let state = EMPTY_METADATA_STATE;
+    for (const document of recorder.documents) state = applyMetadata(state, document, NOW).state;
+    const [session] = state.sessions.values();
+    assert.equal(session!.closedAtMs !== undefined, isCallOver);
+    assert.ok(session!.recorded.every(({ untilMs }) => untilMs !== undefined));
+    for (const { roles } of state.participants.values())
+      assert.ok(roles.every(({ untilMs }) => untilMs !== undefined));
+  }
 });
 
 test("stopped while the recorder thinks about it: CANCEL; a 2xx that crosses it gets ACK and BYE", async () => {

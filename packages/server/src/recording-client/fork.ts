@@ -1,4 +1,4 @@
-import { writeRecordingMetadata } from "@callfork/protocol/siprec";
+import { EMPTY_METADATA, type RecordingMetadata, writeRecordingMetadata } from "@callfork/protocol/siprec";
 import type { CallTap, SiprecRecord } from "../calls/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
@@ -8,6 +8,7 @@ import { ForkMedia } from "./fork-media.ts";
 import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
 import { recordingMetadata } from "./metadata.ts";
+import { finalMetadata } from "./metadata-changes.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 import {
   failureOfEnd,
@@ -59,6 +60,9 @@ export class Fork {
   #session: RecordingSession | undefined;
   /** What the recorder was last told of the call. */
   #told = "";
+  /** The last document made for it. */
+  #document: RecordingMetadata = EMPTY_METADATA;
+  #callOver = false;
   readonly #takeOff: readonly (() => void)[];
   #resolveOver: () => void = () => {};
 
@@ -87,7 +91,7 @@ export class Fork {
         this.#dispatch("broken");
       },
     });
-    this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#dispatch("stop"))];
+    this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#callEnded())];
   }
 
   get record(): SiprecRecord {
@@ -241,7 +245,14 @@ export class Fork {
 
   #sendBye(): void {
     const over = () => this.#dispatch("over");
-    (this.#session?.bye() ?? Promise.resolve()).then(over, over);
+    const { clock } = this.#context;
+    const last = finalMetadata(this.#document, clock.wallNow(), this.#callOver);
+    (this.#session?.bye(writeRecordingMetadata(last)) ?? Promise.resolve()).then(over, over);
+  }
+
+  #callEnded(): void {
+    this.#callOver = true;
+    this.#dispatch("stop");
   }
 
   #sessionEnded(end: DialogEnd): void {
@@ -274,20 +285,19 @@ export class Fork {
   #metadata(): string {
     const { context, tap, identity, record } = this.#setup;
     const call = context.calls.find(record.callSid)?.record();
-    return writeRecordingMetadata(
-      recordingMetadata({
-        identity,
-        labels: labelsOf(record.track),
-        party: tap.party(),
-        counterpart: tap.counterpart(),
-        sipSessionId: tap.sipSessionId(),
-        callStart: call?.startTime ?? call?.dateCreated ?? record.dateCreated,
-        forkStart: record.dateCreated,
-        parameters: record.parameters,
-        extensionNamespace: context.extensionNamespace,
-        now: context.clock.wallNow(),
-      }),
-    );
+    this.#document = recordingMetadata({
+      identity,
+      labels: labelsOf(record.track),
+      party: tap.party(),
+      counterpart: tap.counterpart(),
+      sipSessionId: tap.sipSessionId(),
+      callStart: call?.startTime ?? call?.dateCreated ?? record.dateCreated,
+      forkStart: record.dateCreated,
+      parameters: record.parameters,
+      extensionNamespace: context.extensionNamespace,
+      now: context.clock.wallNow(),
+    });
+    return writeRecordingMetadata(this.#document);
   }
 
   #unreachable(label: string): void {

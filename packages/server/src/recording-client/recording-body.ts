@@ -50,6 +50,13 @@ export function recordingBody(
   return { contentType, bytes: formatMultipart(parts, boundary) };
 }
 
+/** Metadata alone: no wrapper is needed (RFC 7866 §9.1). Without labels in it, no description need come along. */
+export const metadataBody = (metadata: string, label: MetadataLabel): SipBody => ({
+  contentType: label,
+  bytes: utf8Encode(metadata),
+  disposition: RECORDING_SESSION_DISPOSITION,
+});
+
 export const descriptionBody = (description: SessionDescription): SipBody => ({
   contentType: "application/sdp",
   bytes: utf8Encode(formatSessionDescription(description)),

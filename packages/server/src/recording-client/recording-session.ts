@@ -17,7 +17,13 @@ import type { Log } from "../observe/index.ts";
 import type { DialogAnswer, DialogEnd, ReceivedPart, SipDialog } from "../signalling/index.ts";
 import type { ForkMedia } from "./fork-media.ts";
 import { BAD_ANSWER_CODE, DISCARDED_CODE, PROTOCOL_CODE } from "./recorder-failure.ts";
-import { descriptionBody, type MetadataLabel, recordingBody, wantsOldLabel } from "./recording-body.ts";
+import {
+  descriptionBody,
+  type MetadataLabel,
+  metadataBody,
+  recordingBody,
+  wantsOldLabel,
+} from "./recording-body.ts";
 import {
   answerRecorder,
   connectionOf,
@@ -109,9 +115,10 @@ export class RecordingSession {
     void this.#pump();
   }
 
-  bye(): Promise<void> {
+  /** @param metadata - the last document of this recording session: it goes along */
+  bye(metadata: string): Promise<void> {
     this.#over = true;
-    return this.dialog.bye();
+    return this.dialog.bye({ body: metadataBody(metadata, this.#label) });
   }
 
   async #pump(): Promise<void> {
