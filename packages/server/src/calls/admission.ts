@@ -36,6 +36,10 @@ export function denyAtOnce(house: House, invite: IncomingInvite): Denied | undef
   if (hasToken(headers, "Require", "siprec")) {
     return { status: 420, cause: "malformed", headers: [["Unsupported", "siprec"]] };
   }
+  // RFC 3261 §8.2.3: "the UAS MUST reject the request with a 415". Other parts beside a description are let be.
+  if (invite.body.length > 0 && !invite.body.some(({ mediaType }) => mediaType === "application/sdp")) {
+    return { status: 415, cause: "malformed", headers: [["Accept", "application/sdp"]] };
+  }
   return undefined;
 }
 
