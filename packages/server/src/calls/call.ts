@@ -216,7 +216,9 @@ export class Call<L extends Leg = Leg> implements CallControl {
   /** Ends the call because something of ours or the network's failed; the account is told why. */
   fail(error: unknown): void {
     const known = error instanceof PlatformError ? error : undefined;
-    this.log.error({ error }, "call: failed");
+    // What is known has its alert; a stack is for errors of ours.
+    if (known) this.log.info({ code: known.code, error: known.message }, "call: failed");
+    else this.log.error({ error }, "call: failed");
     this.#alert(
       known?.publicCode ?? 20500,
       "error",
