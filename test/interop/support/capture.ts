@@ -68,3 +68,30 @@ export function tshark(file: string, ...args: readonly string[]): string {
   if (run.status !== 0) throw new Error(`tshark ${args.join(" ")}: ${run.stderr}`);
   return run.stdout;
 }
+
+/** One row of tshark's `rtp,streams`. */
+export interface RtpStreamRow {
+  readonly from: number;
+  readonly to: number;
+  readonly ssrc: string;
+  /** As tshark names it: `g711U`, `telephone-event`. */
+  readonly payload: string;
+  readonly packets: number;
+  readonly lost: number;
+}
+
+/** The RTP streams in a capture file, as tshark counts them. */
+export function rtpStreams(file: string): RtpStreamRow[] {
+  const table = tshark(file, "-o", "rtp.heuristic_rtp:TRUE", "-q", "-z", "rtp,streams");
+  const rows = table.matchAll(
+    /^\s*[\d.]+\s+[\d.]+\s+\S+\s+(\d+)\s+\S+\s+(\d+)\s+(0x[0-9A-F]+)\s+(\S+)\s+(\d+)\s+(-?\d+) \(/gm,
+  );
+  return [...rows].map(([, from, to, ssrc = "", payload = "", packets, lost]) => ({
+    from: Number(from),
+    to: Number(to),
+    ssrc,
+    payload,
+    packets: Number(packets),
+    lost: Number(lost),
+  }));
+}
