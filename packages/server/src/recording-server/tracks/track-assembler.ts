@@ -323,23 +323,31 @@ export class TrackAssembler {
     this.#lastPacketTime = Math.max(this.#lastPacketTime ?? 0, item.arrivalTime);
     if (item.payload.length === 0) return;
     if (this.#isPlausible(item)) {
-      this.#lastPosition += timestampDelta(item.timestamp, this.#lastTimestamp);
-      this.#lastTimestamp = item.timestamp;
       const off = this.#offMs(item);
+      this.#lastPosition = this.#positionOf(item);
+      this.#lastTimestamp = item.timestamp;
       this.#leadMs += Math.max(-DRIFT_PER_PACKET_MS, Math.min(DRIFT_PER_PACKET_MS, off));
     } else this.#anchor(item.timestamp, item.arrivalTime);
     this.#place(item);
   }
 
+  /** The timestamp agrees with the arrival, and opens no gap where the timeline is far ahead of the clock already. */
   #isPlausible(item: Waiting): boolean {
-    return Math.abs(this.#offMs(item)) <= IMPLAUSIBLE_JUMP_MS;
+    if (Math.abs(this.#offMs(item)) > IMPLAUSIBLE_JUMP_MS) return false;
+    return this.#positionOf(item) <= this.#samples || this.#aheadMs(item) <= IMPLAUSIBLE_JUMP_MS;
   }
 
   /** How far the packet's timestamp is ahead of its arrival, beyond what is usual here. */
   #offMs(item: Waiting): number {
-    const position = this.#lastPosition + timestampDelta(item.timestamp, this.#lastTimestamp);
-    const elapsedMs = item.arrivalTime - this.#firstPacketTime!;
-    return (position * 1_000) / this.#clockRateHz - elapsedMs - this.#leadMs;
+    return this.#aheadMs(item) - this.#leadMs;
+  }
+
+  #aheadMs(item: Waiting): number {
+    return (this.#positionOf(item) * 1_000) / this.#clockRateHz - (item.arrivalTime - this.#firstPacketTime!);
+  }
+
+  #positionOf(item: Waiting): number {
+    return this.#lastPosition + timestampDelta(item.timestamp, this.#lastTimestamp);
   }
 
   #place(item: Waiting): void {
