@@ -29,6 +29,8 @@ export class ClientTransaction {
   readonly #to: SipDestination | SipFlow;
   /** Why the transport failed, for the log. */
   #transportReason: unknown;
+  /** The transport has the octets. Before that it says itself what went wrong. */
+  #taken = false;
 
   constructor(options: ClientTransactionOptions) {
     const { request, clock, timers, to } = options;
@@ -41,10 +43,15 @@ export class ClientTransaction {
         ? new InviteClientTransaction(request, { reliable, timers })
         : new NonInviteClientTransaction(request, { reliable, timers });
     const send = (bytes: Uint8Array): void => {
-      options.send(bytes).catch((reason: unknown) => {
-        this.#transportReason = reason;
-        this.#driver.carryOut(this.#machine.transportError(clock.now()));
-      });
+      options.send(bytes).then(
+        () => {
+          this.#taken = true;
+        },
+        (reason: unknown) => {
+          this.#transportReason = reason;
+          this.#driver.carryOut(this.#machine.transportError(clock.now()));
+        },
+      );
     };
     this.#driver = new TransactionDriver(clock, this.#machine, send, (event) =>
       options.onEvent(event, this.#transportReason),
@@ -64,7 +71,7 @@ export class ClientTransaction {
    * would help nobody: the next address is tried.
    */
   flowClosed(flow: SipFlow): void {
-    if (this.request.method !== "INVITE" || this.#to.transport !== flow.transport) return;
+    if (!this.#taken || this.request.method !== "INVITE" || this.#to.transport !== flow.transport) return;
     const address = addressOf(this.#to);
     const port = "port" in this.#to ? this.#to.port : this.#to.remotePort;
     if (address !== flow.remoteAddress || port !== flow.remotePort) return;
