@@ -1,14 +1,17 @@
 import { parseSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
 import type { SipResponse } from "@callfork/protocol/sip";
-import type {
-  DialogEnd,
-  HeaderLine,
-  IncomingInvite,
-  InviteFailure,
-  OutgoingInvite,
-  ReceivedPart,
-  SipBody,
-  SipDialog,
+import {
+  createAuthenticator,
+  type DialogEnd,
+  type HeaderLine,
+  type IncomingInvite,
+  type InviteFailure,
+  type InviteOptions,
+  type OutgoingInvite,
+  type ReceivedPart,
+  type SipBody,
+  type SipDialog,
+  type TurnedAway,
 } from "@callfork/server/signalling";
 import { SeededRandom, type VirtualNetworkOptions } from "@callfork/testkit";
 import {
@@ -188,6 +191,10 @@ export function numberOf(phoneNumber: string, change: Partial<NumberRecord>): Nu
 
 export interface CallsWorldOptions extends Partial<VirtualNetworkOptions> {
   readonly liveCalls?: number;
+  /** Meets unknown addresses so; without it everybody is heard. */
+  readonly strangers?: "refuse" | "drop";
+  /** Lets trunks without addresses prove who they are. */
+  readonly authenticates?: boolean;
 }
 
 /** The B2BUA and the interpreter on the real user agent, on a virtual network; media and store only remember. */
@@ -204,10 +211,27 @@ export class CallsWorld {
   readonly platform: Party;
   readonly room: CallRoom;
 
-  constructor({ liveCalls, ...conditions }: CallsWorldOptions = {}) {
+  readonly turnedAway: TurnedAway[] = [];
+  overloaded = false;
+
+  constructor({ liveCalls, strangers, authenticates, ...conditions }: CallsWorldOptions = {}) {
     this.world = new World(conditions);
     this.store.trunks.push(trunkOf());
-    this.platform = this.world.party(PLATFORM, { onInvite: (invite) => this.room.accept(invite) });
+    this.platform = this.world.party(
+      PLATFORM,
+      { onInvite: (invite) => this.room.accept(invite) },
+      {
+        isOverloaded: () => this.overloaded,
+        onTurnedAway: (why) => this.turnedAway.push(why),
+        ...(strangers && {
+          strangers: {
+            mode: strangers,
+            isKnown: (address) => this.room.knows(address),
+            mayAuthenticate: () => this.room.authenticates,
+          },
+        }),
+      },
+    );
     const { clock } = this.world;
     const alerts = { raise: (alert: Alert) => void this.alerts.push(alert) };
     this.room = createCalls({
@@ -227,6 +251,9 @@ export class CallsWorld {
       alerts,
       sipHost: "platform.example.com",
       onRefused: (refusal) => this.refusals.push(refusal),
+      ...(authenticates && {
+        authenticator: createAuthenticator({ realm: "platform", clock, random: new SeededRandom(8) }),
+      }),
       ...(liveCalls !== undefined && { limits: { liveCalls } }),
     });
   }
@@ -333,7 +360,13 @@ export class Phone {
       sdp = {},
       headers,
       from = "alice",
-    }: { sdp?: SdpOptions | null; headers?: readonly HeaderLine[]; from?: string } = {},
+      credentials,
+    }: {
+      sdp?: SdpOptions | null;
+      headers?: readonly HeaderLine[];
+      from?: string;
+      credentials?: InviteOptions["credentials"];
+    } = {},
   ): void {
     this.invite = this.party.agent.invite(
       {
@@ -341,6 +374,7 @@ export class Phone {
         from: `"Alice A." <sip:${from}@phones.example.com>`,
         to: `sip:${user}@${PLATFORM}`,
         ...(headers && { headers }),
+        ...(credentials && { credentials }),
         ...(sdp && { body: this.sdp(sdp) }),
       },
       {

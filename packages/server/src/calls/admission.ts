@@ -6,6 +6,7 @@ import type { Refusal } from "./options.ts";
 import { dialledNames } from "./party.ts";
 import type { DocumentSource } from "./ports.ts";
 import type { NumberRecord, TrunkRecord } from "./records.ts";
+import type { Source } from "./trunks.ts";
 
 /** An INVITE that becomes a call. */
 export interface Admitted {
@@ -45,9 +46,9 @@ export function denyAtOnce(house: House, invite: IncomingInvite): Denied | undef
 
 /** Is the source known, whom does it call, and what is done then? Rejects when the store does. */
 export async function admit(house: House, invite: IncomingInvite): Promise<Result<Admitted, Denied>> {
-  const from = await house.trunks.sourceOf(invite.flow.remoteAddress);
-  if (!from) return err({ status: 403, cause: "source" });
-  const trunk = from.kind === "trunk" ? from.trunk : null;
+  const from = await identify(house, invite);
+  if (!from.ok) return from;
+  const trunk = from.value.kind === "trunk" ? from.value.trunk : null;
   const number = await findNumber(house, invite);
   // A trunk brings calls to numbers of its own account; of the others it shall not even know that they exist.
   if (!number || (trunk && trunk.accountSid !== number.accountSid))
@@ -64,6 +65,18 @@ export async function admit(house: House, invite: IncomingInvite): Promise<Resul
     return err({ status: 480, cause: "number" });
   }
   return ok({ number, source, trunk });
+}
+
+/** By address first, then by digest. */
+async function identify(house: House, invite: IncomingInvite): Promise<Result<Source, Denied>> {
+  const known = await house.trunks.sourceOf(invite.flow.remoteAddress);
+  if (known) return ok(known);
+  const { users } = house.trunks;
+  const { authenticator } = house.options;
+  if (!authenticator || users.length === 0) return err({ status: 403, cause: "source" });
+  const proof = authenticator.authenticate(invite.request, users);
+  if (proof.ok) return ok({ kind: "trunk", trunk: proof.user.trunk });
+  return err({ status: 401, cause: proof.wrong ? "credentials" : "challenge", headers: proof.headers });
 }
 
 /** Max-Forwards as it came, 70 when there is none; `undefined` when it cannot be read. */

@@ -31,10 +31,23 @@ class Room implements CallRoom {
 
   async start(): Promise<void> {
     const { store, clock, log } = this.#house.options;
+    await this.#house.trunks.read();
     const orphans = await store.closeOrphanedCalls(clock.wallNow());
     for (const { sid, sipCallId } of orphans) {
       log.warn({ callSid: sid, callId: sipCallId }, "calls: a call of a process that died was set to failed");
     }
+  }
+
+  knows(address: string): boolean {
+    return this.#house.trunks.knows(address);
+  }
+
+  get authenticates(): boolean {
+    return this.#house.options.authenticator !== undefined && this.#house.trunks.users.length > 0;
+  }
+
+  get isFull(): boolean {
+    return this.#house.refusal !== undefined;
   }
 
   accept(invite: IncomingInvite): void {
@@ -150,7 +163,7 @@ class Room implements CallRoom {
     const address = invite.flow.remoteAddress;
     const { log, onRefused } = this.#house.options;
     // A flood from strangers is counted, not written down line by line.
-    const write = cause === "source" ? log.debug : log.info;
+    const write = cause === "source" || cause === "challenge" ? log.debug : log.info;
     write.call(log, { callId: invite.callId, address, status, cause }, "calls: an INVITE was refused");
     invite.reject(status, headers ? { headers } : {});
     onRefused?.({ status, cause, address });

@@ -2,7 +2,7 @@ import type { Random } from "@callfork/protocol/text";
 import type { MediaPlane } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
-import type { IncomingInvite, UserAgent } from "../signalling/index.ts";
+import type { Authenticator, IncomingInvite, UserAgent } from "../signalling/index.ts";
 import type { CallControl, CallStore, Calls, Director } from "./ports.ts";
 import type { CallRecord } from "./records.ts";
 
@@ -20,6 +20,8 @@ export interface CallsOptions {
   /** Host of our own URIs, in From of the calls we make: a name or an address, no port. */
   readonly sipHost: string;
   readonly limits?: Partial<CallLimits>;
+  /** Asks callers from unknown addresses who they are; without it only addresses open a door. */
+  readonly authenticator?: Authenticator;
   /** What a caller hears while `<Dial>` rings and nobody sends early media. Default "us". */
   readonly ringbackTone?: RingbackTone;
   /** Told of every INVITE that was turned away before it became a call, for metrics. */
@@ -52,7 +54,17 @@ export const DEFAULT_CALL_LIMITS: CallLimits = {
 /** An INVITE that did not become a call, and what it was told. */
 export interface Refusal {
   readonly status: number;
-  readonly cause: "source" | "number" | "limit" | "draining" | "loop" | "malformed" | "store";
+  /** "challenge": asked who it is, as every call by digest begins; "credentials": answered that wrongly. */
+  readonly cause:
+    | "challenge"
+    | "credentials"
+    | "source"
+    | "number"
+    | "limit"
+    | "draining"
+    | "loop"
+    | "malformed"
+    | "store";
   readonly address: string;
 }
 
@@ -65,6 +77,12 @@ export interface CallRoom extends Calls {
   accept(invite: IncomingInvite): void;
   /** Reads the trunks and sets calls to failed that a dead process left live. Call it once, before `accept`. */
   start(): Promise<void>;
+  /** Whether an address may send calls; unknown ones are looked up for the next time. */
+  knows(address: string): boolean;
+  /** Whether callers from unknown addresses may prove who they are. */
+  readonly authenticates: boolean;
+  /** No new calls are taken now: the node is full, or about to stop. */
+  readonly isFull: boolean;
   /** The live calls, oldest first: for consoles and metrics. */
   live(): readonly CallControl[];
 }

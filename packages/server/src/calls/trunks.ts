@@ -12,6 +12,13 @@ interface Trunk {
 /** Where an INVITE came from, if it may come at all. */
 export type Source = { readonly kind: "loopback" } | { readonly kind: "trunk"; readonly trunk: TrunkRecord };
 
+/** A trunk without addresses that proves who it is instead. */
+export interface TrunkUser {
+  readonly username: string;
+  readonly password: string;
+  readonly trunk: TrunkRecord;
+}
+
 /**
  * The trunks, read anew when the list is older than `refreshMs`. When the store does not answer, the old list goes on
  * serving: carried calls matter more than a trunk that was removed a moment ago.
@@ -22,6 +29,7 @@ export class TrunkList {
   readonly #log: Log;
   readonly #refreshMs: number;
   #trunks: readonly Trunk[] = [];
+  #users: readonly TrunkUser[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
 
@@ -38,6 +46,26 @@ export class TrunkList {
     await this.#fresh();
     const trunk = this.#trunks.find(({ ranges }) => isInRanges(address, ranges));
     return trunk && { kind: "trunk", trunk: trunk.record };
+  }
+
+  /** What is known of an address without waiting; an old list is read anew meanwhile. */
+  knows(address: string): boolean {
+    if (isLoopback(address) || this.#trunks.some(({ ranges }) => isInRanges(address, ranges))) return true;
+    void this.#fresh();
+    return false;
+  }
+
+  /**
+   * Trunks that come in by digest: those with a password and no address. A trunk that names its addresses comes from
+   * nowhere else, and its password is for calls that go out.
+   */
+  get users(): readonly TrunkUser[] {
+    return this.#users;
+  }
+
+  /** Reads the list when it is old. Never rejects. */
+  read(): Promise<void> {
+    return this.#fresh();
   }
 
   /** Where calls of an account to numbers go: its first trunk with a URI. */
@@ -59,6 +87,7 @@ export class TrunkList {
     try {
       const records = await this.#store.listTrunks();
       this.#trunks = records.map((record) => ({ record, ranges: this.#rangesOf(record) }));
+      this.#users = records.flatMap(userOf);
     } catch (error) {
       this.#log.error({ error }, "calls: the trunks could not be read; the old list goes on serving");
     }
@@ -73,4 +102,11 @@ export class TrunkList {
       return range ?? [];
     });
   }
+}
+
+function userOf(trunk: TrunkRecord): TrunkUser[] {
+  const { username, password, allowedAddresses } = trunk;
+  // An empty password would let everybody in who guesses the name.
+  if (!username || !password || allowedAddresses.length > 0) return [];
+  return [{ username, password, trunk }];
 }

@@ -1,4 +1,12 @@
-export type { SipUserAgent, UserAgentOptions } from "./options.ts";
+export {
+  type Authentication,
+  type Authenticator,
+  type AuthenticatorOptions,
+  createAuthenticator,
+  type DigestUser,
+} from "./authenticator.ts";
+export type { SipUserAgent, TurnedAway, UserAgentOptions } from "./options.ts";
+export type { StrangerPolicy } from "./strangers.ts";
 export type {
   DialogAnswer,
   DialogEnd,

@@ -2,7 +2,11 @@ import type { DigestHashes, TransactionTimers } from "@callfork/protocol/sip";
 import type { Random } from "@callfork/protocol/text";
 import type { Clock, Resolver, SipTransports } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
+import type { StrangerPolicy } from "./strangers.ts";
 import type { UserAgent } from "./types.ts";
+
+/** "silence": a stranger got no answer. "flood": its source sends too many. "overload": the node has too much to do. */
+export type TurnedAway = "silence" | "flood" | "overload";
 
 /** What a user agent is built from; every limit has a default. */
 export interface UserAgentOptions {
@@ -26,6 +30,12 @@ export interface UserAgentOptions {
    * silence when they come faster still. Default 500.
    */
   readonly maximumRequestsPerSecond?: number;
+  /** How addresses that nobody knows are met; without it everybody is heard. */
+  readonly strangers?: StrangerPolicy;
+  /** True: requests outside dialogs get 503 with Retry-After, at the price of one datagram. Dialogs that stand go on. */
+  readonly isOverloaded?: () => boolean;
+  /** Told of every request that was turned away before anybody looked at it, for metrics. */
+  readonly onTurnedAway?: (why: TurnedAway) => void;
 }
 
 /** The user agent as its owner sees it. */

@@ -32,6 +32,8 @@ export interface ServerTransactionOptions {
   /** Octets out; resolves when the transport took them. */
   send(bytes: Uint8Array): Promise<void>;
   onEvent(event: TransactionEvent): void;
+  /** An answer is on its way: a provisional other than the automatic 100, or the final one. */
+  onAnswer(status: number): void;
 }
 
 /** One received request and the answers to it. */
@@ -45,6 +47,7 @@ export class ServerTransaction {
   readonly #driver: TransactionDriver;
   readonly #clock: Clock;
   readonly #serverName: string;
+  readonly #onAnswer: (status: number) => void;
   #finalSent = false;
 
   constructor(options: ServerTransactionOptions) {
@@ -55,6 +58,7 @@ export class ServerTransaction {
     this.toTag = options.toTag;
     this.#clock = clock;
     this.#serverName = options.serverName;
+    this.#onAnswer = options.onAnswer;
     const machineOptions = { reliable: flow.transport !== "udp", timers };
     this.#machine =
       request.method === "INVITE"
@@ -93,6 +97,7 @@ export class ServerTransaction {
     const outputs = this.#machine.respond(response, this.#clock.now());
     this.#finalSent = status >= 200;
     this.#driver.carryOut(outputs);
+    this.#onAnswer(status);
     return response;
   }
 

@@ -17,6 +17,7 @@ import type { Log } from "../observe/index.ts";
 import { ClientTransaction } from "./client-transaction.ts";
 import { retryAfterSeconds, token } from "./core.ts";
 import { FloodGuard } from "./flood-guard.ts";
+import type { TurnedAway } from "./options.ts";
 import { ServerTransaction, statelessResponse } from "./server-transaction.ts";
 import type { MessageTrace } from "./trace.ts";
 import { responseFallback, responsePath, stampVia } from "./via.ts";
@@ -31,6 +32,12 @@ export interface TransactionLayerOptions {
   readonly maximumTransactions: number;
   readonly maximumRequestsPerSecond: number;
   readonly trace: MessageTrace;
+  isOverloaded(): boolean;
+  /** False: the request is dropped without a sign. Asked for requests that match no transaction. */
+  hears(request: SipRequest, flow: SipFlow): boolean;
+  /** A request outside a dialog got an answer, provisional or final. */
+  onAnswered(request: SipRequest, flow: SipFlow, status: number): void;
+  onTurnedAway(why: TurnedAway): void;
   /** A request that starts a transaction; never ACK. */
   onRequest(transaction: ServerTransaction): void;
   /** An ACK that belongs to a 2xx. */
@@ -177,6 +184,12 @@ export class TransactionLayer {
       this.#options.onAck(request);
       return;
     }
+    if (!this.#options.hears(request, flow)) {
+      const fields = { callId: callIdOf(request), peer: peerOf(flow), method: request.method };
+      this.#options.log.debug(fields, "a stranger's request was dropped");
+      this.#options.onTurnedAway("silence");
+      return;
+    }
     stampVia(request, flow);
     if (!this.#admit(request, flow)) return;
     this.#startServer(key, request, flow);
@@ -187,7 +200,9 @@ export class TransactionLayer {
     // What belongs to a call that stands is let through: refusing a BYE would make the load last longer.
     const isNew = request.method !== "CANCEL" && mergedRequestKey(request) !== undefined;
     const verdict = isNew ? this.#flood.admit(flow.remoteAddress, clock.now()) : "accept";
-    if (verdict === "accept" && this.live < maximumTransactions) return true;
+    const hasRoom = this.live < maximumTransactions && !(isNew && this.#options.isOverloaded());
+    if (verdict === "accept" && hasRoom) return true;
+    this.#options.onTurnedAway(verdict === "accept" ? "overload" : "flood");
     log.warn({ callId: callIdOf(request), peer: peerOf(flow), verdict }, "too many requests");
     if (verdict === "drop") return false;
     this.#answerStateless(request, flow, 503, {
@@ -209,6 +224,7 @@ export class TransactionLayer {
       serverName,
       toTag: token(random),
       send: (bytes) => this.#sendResponse(bytes, request, flow),
+      onAnswer: (status) => merged !== undefined && this.#options.onAnswered(request, flow, status),
       onEvent: (event) => {
         if (event.type === "terminated") {
           this.#servers.delete(key);

@@ -1,19 +1,19 @@
-import { createHash } from "node:crypto";
 import {
   Dialog,
   DigestClient,
-  type DigestHashes,
   dialogKeyOf,
   RFC3261_TIMERS,
   type SipRequest,
   type SipResponse,
 } from "@callfork/protocol/sip";
+import type { SipFlow } from "../net/index.ts";
 import { receivedBody } from "./body.ts";
 import { ALLOW, REGISTERED_METHODS } from "./capabilities.ts";
 import { type Core, retryAfterSeconds, token } from "./core.ts";
 import { capabilityLines } from "./dialog-server.ts";
 import { DialogTable } from "./dialog-table.ts";
 import { localResponse, statusOf } from "./failure.ts";
+import { NODE_HASHES } from "./hashes.ts";
 import { createInitialRequest } from "./initial-request.ts";
 import { InviteClient } from "./invite-client.ts";
 import { InviteDialog } from "./invite-dialog.ts";
@@ -22,6 +22,7 @@ import type { SipUserAgent, UserAgentOptions } from "./options.ts";
 import { isAddressText, OutgoingRequest } from "./outgoing-request.ts";
 import { screen } from "./screen.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { Strangers } from "./strangers.ts";
 import { createTrace } from "./trace.ts";
 import { TransactionLayer } from "./transaction-layer.ts";
 import type {
@@ -37,16 +38,12 @@ export function createUserAgent(options: UserAgentOptions): SipUserAgent {
   return new Agent(options);
 }
 
-const NODE_HASHES: DigestHashes = {
-  md5: (bytes) => createHash("md5").update(bytes).digest(),
-  sha256: (bytes) => createHash("sha256").update(bytes).digest(),
-};
-
 class Agent implements SipUserAgent {
   readonly #core: Core;
   readonly #maximumDialogs: number;
   readonly #incoming = new Map<ServerTransaction, InviteServer>();
   readonly #outgoing = new Set<InviteClient>();
+  readonly #strangers: Strangers | undefined;
   #handlers: UserAgentHandlers | undefined;
   #isStopping = false;
   #onNoneOutgoing: (() => void) | undefined;
@@ -55,6 +52,7 @@ class Agent implements SipUserAgent {
     const { transports, resolver, clock, random, log, userAgentName } = options;
     const timers = options.timers ?? RFC3261_TIMERS;
     this.#maximumDialogs = options.maximumDialogs ?? 10_000;
+    this.#strangers = options.strangers && new Strangers(options.strangers, clock);
     const transactions = new TransactionLayer({
       transports,
       clock,
@@ -64,6 +62,10 @@ class Agent implements SipUserAgent {
       serverName: userAgentName,
       maximumTransactions: options.maximumTransactions ?? 20_000,
       maximumRequestsPerSecond: options.maximumRequestsPerSecond ?? 500,
+      isOverloaded: options.isOverloaded ?? (() => false),
+      hears: (request, flow) => this.#hears(request, flow),
+      onAnswered: (request, flow, status) => this.#strangers?.answered(request, flow.remoteAddress, status),
+      onTurnedAway: (why) => options.onTurnedAway?.(why),
       trace: createTrace(clock, transports, () => this.#traceListener()),
       onRequest: (transaction) => this.#receive(transaction),
       onAck: (ack) => this.#receiveAck(ack),
@@ -158,6 +160,14 @@ class Agent implements SipUserAgent {
     transactions.disposeAll();
   }
 
+  /** What belongs to a dialog of ours is heard whoever brings it: routes may lead over addresses nobody told us of. */
+  #hears(request: SipRequest, { remoteAddress }: SipFlow): boolean {
+    if (this.#strangers === undefined || request.method === "CANCEL") return true;
+    const key = dialogKeyOf(request);
+    if (key !== undefined && this.#core.dialogs.get(key) !== undefined) return true;
+    return this.#strangers.hears(request, remoteAddress);
+  }
+
   #receive(transaction: ServerTransaction): void {
     const { request } = transaction;
     if (request.method === "CANCEL") {
@@ -238,6 +248,10 @@ class Agent implements SipUserAgent {
 
   #receiveOther(transaction: ServerTransaction, handlers: UserAgentHandlers): void {
     const { request, flow } = transaction;
+    if (this.#strangers?.isKnown(flow.remoteAddress) === false) {
+      transaction.respond(403); // before anything about us is said
+      return;
+    }
     const answer = handlers.onRequest?.(request, flow);
     if (answer !== undefined) transaction.respond(answer.status, answer);
     else if (request.method === "OPTIONS") {
