@@ -14,6 +14,7 @@ export {
 export { PortPairs, type PortPairsOptions, PortsExhaustedError } from "./port-pairs.ts";
 export { createResolver, type ResolverOptions } from "./resolver.ts";
 export { createSipTransports, type SipTransportLimits, type SipTransportsOptions } from "./sip-transports.ts";
+export { createSrtpCiphers } from "./srtp-ciphers.ts";
 export { ListenError, TransportError, type TransportErrorReason } from "./transport-error.ts";
 export type {
   Clock,

@@ -1,0 +1,86 @@
+import { writeUint32 } from "../rtp/index.ts";
+import type { AesEcb } from "./ciphers.ts";
+
+const BLOCK = 16;
+/** Packets whose keystream is made in one call: their indexes are known before they come. */
+const PACKETS_AHEAD = 8;
+/** But no more than this: long packets get fewer ahead. */
+const MAX_AHEAD_OCTETS = 2048;
+
+/**
+ * AES counter mode for the packets of one source (RFC 3711 §4.1.1). The counter of a packet is
+ *
+ *    IV = (salt × 2^16) XOR (SSRC × 2^64) XOR (index × 2^16)
+ *
+ * and says nothing of its content. So the keystream of the next packets is made together with that of the present
+ * one: a call into the cipher costs more than the blocks do.
+ */
+export class Keystream {
+  readonly aes: AesEcb;
+  /** `salt × 2^16 XOR SSRC × 2^64`. */
+  readonly #base = new Uint8Array(BLOCK);
+  /** Counter blocks of the packets ahead; only the index in them changes. */
+  #counters = new Uint8Array(0);
+  #ahead: Uint8Array = new Uint8Array(0);
+  /** Index of the first packet of `#ahead`, how many there are, and blocks for each. */
+  #first = -1;
+  #packets = 0;
+  #blocks = 0;
+  #last = -1;
+
+  constructor(aes: AesEcb, salt: Uint8Array, ssrc: number) {
+    this.aes = aes;
+    this.#base.set(salt);
+    for (let i = 0; i < 4; i++) this.#base[4 + i]! ^= ssrc >>> (24 - 8 * i);
+  }
+
+  /** Encrypts, or decrypts, `from` to `to` in place. */
+  apply(bytes: Uint8Array, from: number, to: number, index: number): void {
+    const blocks = Math.ceil((to - from) / BLOCK);
+    let offset = index - this.#first;
+    if (offset < 0 || offset >= this.#packets || blocks > this.#blocks) {
+      this.#make(index, blocks);
+      offset = 0;
+    }
+    this.#last = index;
+    const keystream = this.#ahead;
+    for (let i = from, k = offset * this.#blocks * BLOCK; i < to; i++, k++) bytes[i]! ^= keystream[k]!;
+  }
+
+  #make(index: number, blocks: number): void {
+    const inSequence = index === this.#last + 1;
+    const room = Math.floor(MAX_AHEAD_OCTETS / Math.max(BLOCK, blocks * BLOCK));
+    const packets = inSequence ? Math.max(1, Math.min(PACKETS_AHEAD, room)) : 1;
+    if (packets !== this.#packets || blocks !== this.#blocks) this.#layOut(packets, blocks);
+    const counters = this.#counters;
+    let at = 0;
+    for (let packet = 0; packet < packets; packet++) {
+      const high = Math.floor((index + packet) / 0x1_0000_0000);
+      const low = (index + packet) >>> 0;
+      const base = this.#base;
+      for (let block = 0; block < blocks; block++, at += BLOCK) {
+        counters[at + 8] = base[8]! ^ (high >>> 8);
+        counters[at + 9] = base[9]! ^ high;
+        writeUint32(counters, at + 10, low);
+        counters[at + 10]! ^= base[10]!;
+        counters[at + 11]! ^= base[11]!;
+        counters[at + 12]! ^= base[12]!;
+        counters[at + 13]! ^= base[13]!;
+      }
+    }
+    this.#first = index;
+    this.#ahead = this.aes.encrypt(counters);
+  }
+
+  #layOut(packets: number, blocks: number): void {
+    const counters = new Uint8Array(packets * blocks * BLOCK);
+    for (let at = 0, block = 0; at < counters.length; at += BLOCK, block = (block + 1) % blocks) {
+      counters.set(this.#base, at);
+      counters[at + 14] = block >>> 8;
+      counters[at + 15] = block;
+    }
+    this.#counters = counters;
+    this.#packets = packets;
+    this.#blocks = blocks;
+  }
+}
