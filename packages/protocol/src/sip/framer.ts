@@ -40,6 +40,11 @@ export class SipStreamFramer {
     this.#limits = options.limits ?? DEFAULT_SIP_LIMITS;
   }
 
+  /** Octets of the message that is unfinished; 0 between messages. */
+  get heldBytes(): number {
+    return this.#length;
+  }
+
   /**
    * Takes the next octets of the connection.
    *

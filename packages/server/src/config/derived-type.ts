@@ -11,11 +11,15 @@ type Values<Group> = {
 
 type Optional = "rtpAddress" | "accountSid" | "authToken" | "secretKey";
 
-type FromSettings = {
-  readonly [Name in keyof Values<typeof SETTINGS>]: Name extends Optional
-    ? Values<typeof SETTINGS>[Name] | undefined
-    : Values<typeof SETTINGS>[Name];
+type OptionalInTls = "ca";
+
+type WithOptional<Group, Names> = {
+  readonly [Name in keyof Group]: Name extends Names ? Group[Name] | undefined : Group[Name];
 };
+
+type Found = WithOptional<Values<typeof SETTINGS>, Optional>;
+
+type FromSettings = Omit<Found, "tls"> & { readonly tls: WithOptional<Found["tls"], OptionalInTls> };
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 

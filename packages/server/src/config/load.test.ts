@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type ConfigSources, loadConfig } from "./load.ts";
@@ -48,6 +48,9 @@ test("nothing set: the published defaults, deeply frozen", () => {
       { transport: "udp", address: "0.0.0.0", port: 5060 },
       { transport: "tcp", address: "0.0.0.0", port: 5060 },
     ],
+    tls: { certificate: [], key: [], ca: undefined, clientCertificates: "none" },
+    dns: { servers: [] },
+    websocket: { allowedOrigins: [] },
     rtpAddress: undefined,
     rtpPorts: { first: 10000, last: 19999 },
     accountSid: undefined,
@@ -157,10 +160,48 @@ test("settings of later versions are refused as such", () => {
     CALLFORK_RECORDINGS_URL: "s3://b/p",
     CALLFORK_RTPENGINE: "udp:127.0.0.1:22222",
   };
-  const found = problems({ env, yaml: "sipListen: tls:0.0.0.0:5061\n" });
+  const found = problems({ env });
   for (const name of Object.keys(env)) assert.match(found[name] ?? "", /^not in this version: /);
-  assert.match(found["callfork.yaml: sipListen"] ?? "", /not in this version/);
   assert.ok(!JSON.stringify(found).includes("hush"));
+});
+
+test("TLS: certificates with their keys, relative to the working directory; what contradicts is told", () => {
+  const tls = "tls: { certificate: a.pem, key: a.key, ca: ca.pem, clientCertificates: required }\n";
+  const { sipListen, ...config } = good({ yaml: `sipListen: tls:0.0.0.0:5061, wss:[::1]:8443\n${tls}` });
+  assert.deepEqual(
+    sipListen.map(({ transport }) => transport),
+    ["tls", "wss"],
+  );
+  const inCwd = (name: string): string => join(dirname(config.dataDir), name);
+  assert.deepEqual(config.tls, {
+    certificate: [inCwd("a.pem")],
+    key: [inCwd("a.key")],
+    ca: inCwd("ca.pem"),
+    clientCertificates: "required",
+  });
+  assert.match(
+    problems({ yaml: "sipListen: tls:0.0.0.0:5061" })["tls.certificate"] ?? "",
+    /needed for the tls:/,
+  );
+  assert.match(problems({ yaml: "tls: { certificate: [a, b], key: a }" })["tls.key"] ?? "", /1 for 2/);
+  assert.match(
+    problems({ yaml: "tls: { clientCertificates: optional }" })["tls.ca"] ?? "",
+    /vouch for clients/,
+  );
+});
+
+test("DNS servers and origins are read strictly", () => {
+  const servers = "192.0.2.53,[2001:db8::53]:5353";
+  assert.deepEqual(good({ env: { CALLFORK_DNS_SERVERS: servers } }).dns.servers, servers.split(","));
+  assert.match(
+    problems({ yaml: "dns: { servers: dns.example }" })["callfork.yaml: dns.servers"] ?? "",
+    /numeric/,
+  );
+  const origins = "https://phone.example.com,*";
+  const found = good({ env: { CALLFORK_WEBSOCKET_ALLOWED_ORIGINS: origins } });
+  assert.deepEqual(found.websocket.allowedOrigins, origins.split(","));
+  const wrong = problems({ yaml: "websocket: { allowedOrigins: phone.example.com }" });
+  assert.match(wrong["callfork.yaml: websocket.allowedOrigins"] ?? "", /origin/);
 });
 
 test("secrets are checked without being repeated, and have no flag", () => {

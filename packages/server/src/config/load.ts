@@ -4,6 +4,7 @@ import { err, ok, type Result } from "@callfork/protocol/text";
 import { Value } from "typebox/value";
 import { LineCounter, parseDocument } from "yaml";
 import {
+  contradictions,
   derive,
   flagOf,
   NAMED_SETTINGS,
@@ -75,11 +76,21 @@ export function loadConfig(sources: ConfigSources): Result<Config, readonly Conf
   }
   if (problems.length > 0) return err(problems);
 
+  problems.push(...contradictions(found));
+  if (problems.length > 0) return err(problems);
+
   const derived = derive(found);
   const whole: Record<string, unknown> = {};
-  for (const { path } of NAMED_SETTINGS) put(whole, path, found[path] ?? derived[path]);
-  whole.dataDir = resolve(cwd, String(found.dataDir));
+  for (const { path, setting } of NAMED_SETTINGS) {
+    const value = found[path] ?? derived[path];
+    put(whole, path, setting.isPath === true ? absolute(cwd, value) : value);
+  }
   return ok(deepFreeze(whole) as unknown as Config);
+}
+
+function absolute(cwd: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((one) => absolute(cwd, one));
+  return typeof value === "string" ? resolve(cwd, value) : value;
 }
 
 function fromFlags(flags: NonNullable<ConfigSources["flags"]>, problems: ConfigProblem[]): Sheet {

@@ -8,8 +8,10 @@ import {
   readAddress,
   readAddressRange,
   readAuthToken,
+  readDnsServer,
   readListen,
   readNamespace,
+  readOrigin,
   readPortRange,
   readPublicUrl,
   readSecretKey,
@@ -33,6 +35,8 @@ export interface Setting<S extends TSchema = TSchema, T = unknown> {
   readonly read: (written: Static<S>) => Read<T>;
   /** Secrets have no flag (others see command lines) and are never repeated in a problem. */
   readonly secret?: boolean;
+  /** A file or files, or a folder: relative ones start at the working directory. */
+  readonly isPath?: boolean;
 }
 
 const setting = <S extends TSchema, T>(one: Setting<S, T>): Setting<S, T> => one;
@@ -65,6 +69,7 @@ export const SETTINGS = {
     standard: "./data",
     meaning: "Database, recordings and generated secrets (mode 0600).",
     read: same,
+    isPath: true,
   }),
   httpListen: setting({
     schema: text,
@@ -84,7 +89,7 @@ export const SETTINGS = {
     schema: texts,
     standard: ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"],
     meaning: "SIP. Calls are accepted from loopback only until a trunk says otherwise.",
-    example: "udp:0.0.0.0:5060,tcp:[::1]:5060",
+    example: "udp:0.0.0.0:5060,tcp:[::1]:5060,tls:0.0.0.0:5061",
     read: each(readSipListen, "must name at least one listener"),
   }),
   rtpAddress: setting({
@@ -146,6 +151,64 @@ export const SETTINGS = {
     meaning: "The least level that is written.",
     read: same,
   }),
+  tls: {
+    certificate: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none",
+      meaning:
+        "PEM files with the certificates of `tls:` and `wss:` listeners, each followed by its chain. With several, the name that a client asks for (SNI) picks one; the first is for all others.",
+      example: "/etc/callfork/sip.pem",
+      read: same<readonly string[]>,
+      isPath: true,
+    }),
+    key: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none",
+      meaning: "PEM files with their private keys, in the same order.",
+      example: "/etc/callfork/sip.key",
+      read: same<readonly string[]>,
+      isPath: true,
+    }),
+    ca: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "the authorities that Node trusts",
+      meaning: "PEM file of the authorities that may vouch for SIP peers.",
+      example: "/etc/callfork/ca.pem",
+      read: same<string>,
+      isPath: true,
+    }),
+    clientCertificates: setting({
+      schema: choice("none", "optional", "required"),
+      standard: "none",
+      meaning:
+        "Whether those who connect to `tls:` and `wss:` listeners are asked for a certificate of their own, and refused without; needs `tls.ca`.",
+      read: same,
+    }),
+  },
+  dns: {
+    servers: setting({
+      schema: texts,
+      standard: [],
+      standardText: "the system's",
+      meaning: "DNS servers that SIP names are looked up at.",
+      example: "192.0.2.53,[2001:db8::53]:5353",
+      read: each(readDnsServer),
+    }),
+  },
+  websocket: {
+    allowedOrigins: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none but the listener's own",
+      meaning:
+        "Origins of the web pages that may connect to `ws:` and `wss:` listeners; `*` for any. Programs that send no Origin are not asked.",
+      example: "https://phone.example.com",
+      read: each(readOrigin),
+    }),
+  },
   webhooks: {
     allowedAddresses: setting({
       schema: texts,
@@ -207,6 +270,30 @@ export function derive(found: Readonly<Record<string, unknown>>): Readonly<Recor
     mediaWorkers: Math.max(1, Math.min(64, availableParallelism() - 1)),
     "webhooks.allowedAddresses": isLoopback(listen.address) ? ["127.0.0.0/8", "::1"] : [],
   };
+}
+
+/** Settings that are right alone and wrong together. */
+export function contradictions(
+  found: Readonly<Record<string, unknown>>,
+): readonly { readonly path: string; readonly message: string }[] {
+  const certificates = found["tls.certificate"] as Config["tls"]["certificate"];
+  const keys = found["tls.key"] as Config["tls"]["key"];
+  const secure = (found.sipListen as Config["sipListen"]).find(
+    ({ transport }) => transport === "tls" || transport === "wss",
+  );
+  const problems: { path: string; message: string }[] = [];
+  if (secure !== undefined && certificates.length === 0) {
+    problems.push({ path: "tls.certificate", message: `is needed for the ${secure.transport}: listener` });
+  }
+  if (keys.length !== certificates.length) {
+    const message = `must name one key for each certificate: ${keys.length} for ${certificates.length}`;
+    problems.push({ path: "tls.key", message });
+  }
+  if (found["tls.clientCertificates"] !== "none" && found["tls.ca"] === undefined) {
+    const message = "is needed for tls.clientCertificates: it says who may vouch for clients";
+    problems.push({ path: "tls.ca", message });
+  }
+  return problems;
 }
 
 /** The base URL for a listen address: a wildcard becomes localhost, IPv6 gets its brackets. */

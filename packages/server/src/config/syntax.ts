@@ -6,7 +6,8 @@ import type { Config, SipListenAddress } from "./types.ts";
 export type Read<T> = Result<T, string>;
 
 const HTTP_HINT = "an address and a port, as in 127.0.0.1:8080 or [::1]:8080";
-const SIP_HINT = "transport:address:port, as in udp:0.0.0.0:5060 or tcp:[::1]:5060";
+const SIP_HINT =
+  "transport:address:port, as in udp:0.0.0.0:5060 or tls:[::1]:5061; transports are udp, tcp, tls, ws and wss";
 
 /** `127.0.0.1:8080`, `[::1]:8080`; port 0: any free one. Addresses are numeric: a name could move the server. */
 export function readListen(text: string): Read<Config["httpListen"]> {
@@ -18,11 +19,31 @@ export function readListen(text: string): Read<Config["httpListen"]> {
 export function readSipListen(text: string): Read<SipListenAddress> {
   const [, transport = "", rest = ""] = /^([a-z]+):(.*)$/i.exec(text) ?? [];
   const name = transport.toLowerCase();
-  if (name === "tls" || name === "ws" || name === "wss")
-    return err(`"${name}:" is not in this version; udp: and tcp: are`);
   const found = hostPort(rest);
-  if (found === undefined || (name !== "udp" && name !== "tcp")) return err(`"${text}" must be ${SIP_HINT}`);
-  return ok({ transport: name, ...found });
+  const known = SIP_TRANSPORTS.find((one) => one === name);
+  return found === undefined || known === undefined
+    ? err(`"${text}" must be ${SIP_HINT}`)
+    : ok({ transport: known, ...found });
+}
+
+const SIP_TRANSPORTS = ["udp", "tcp", "tls", "ws", "wss"] as const;
+
+/** `192.0.2.53`, `192.0.2.53:5353`, `[2001:db8::53]:5353`: as `dns.Resolver.setServers` takes them. */
+export function readDnsServer(text: string): Read<string> {
+  return isIP(text) !== 0 || hostPort(text) !== undefined
+    ? ok(text)
+    : err(
+        `"${text}" must be a numeric address, with a port or without, as in 192.0.2.53 or [2001:db8::53]:5353`,
+      );
+}
+
+/** Scheme, host and port of a web page, as browsers write them in Origin. */
+export function readOrigin(text: string): Read<string> {
+  if (text === "*") return ok(text);
+  const isOrigin = URL.canParse(text) && new URL(text).origin === text.toLowerCase().replace(/\/$/, "");
+  return isOrigin
+    ? ok(new URL(text).origin)
+    : err(`"${text}" must be an origin, as in https://phone.example.com, or *`);
 }
 
 /** `10000-19999`: even first port (RTP, RTCP is the next; RFC 3550 §11), room for at least two pairs. */

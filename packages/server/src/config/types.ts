@@ -1,4 +1,4 @@
-export type SipTransportName = "udp" | "tcp";
+export type SipTransportName = "udp" | "tcp" | "tls" | "ws" | "wss";
 
 export interface SipListenAddress {
   readonly transport: SipTransportName;
@@ -23,6 +23,23 @@ export interface Config {
   readonly roles: readonly ("calls" | "recorder" | "api")[];
   readonly mediaWorkers: number;
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  readonly tls: {
+    /** PEM files, each with a chain; the first is shown where no other fits the name that the client asked for. */
+    readonly certificate: readonly string[];
+    /** PEM files, one for each certificate, in the same order. */
+    readonly key: readonly string[];
+    /** PEM file of authorities that may vouch for SIP peers; undefined: those that Node trusts. */
+    readonly ca: string | undefined;
+    readonly clientCertificates: "none" | "optional" | "required";
+  };
+  readonly dns: {
+    /** Servers to ask, `address` or `address:port`; empty: the system's. */
+    readonly servers: readonly string[];
+  };
+  readonly websocket: {
+    /** Origins that web pages may connect from; `*` is any. */
+    readonly allowedOrigins: readonly string[];
+  };
   readonly webhooks: {
     /** Address ranges (CIDR) that webhooks may reach although they are not public. */
     readonly allowedAddresses: readonly string[];

@@ -15,12 +15,23 @@ export { PortPairs, type PortPairsOptions, PortsExhaustedError } from "./port-pa
 export { createResolver, type ResolverOptions } from "./resolver.ts";
 export { createSipTransports, type SipTransportLimits, type SipTransportsOptions } from "./sip-transports.ts";
 export { createSrtpCiphers } from "./srtp-ciphers.ts";
-export { ListenError, TransportError, type TransportErrorReason } from "./transport-error.ts";
+export { loadTlsSet, type TlsFiles, type TlsIdentity, type TlsSet } from "./tls-material.ts";
+export {
+  ListenError,
+  TlsMaterialError,
+  TransportError,
+  type TransportErrorReason,
+} from "./transport-error.ts";
 export type {
   Clock,
+  Located,
   Resolver,
   SipDestination,
   SipFlow,
+  SipFlowTls,
+  SipLocator,
+  SipTargetUri,
+  SipTlsContext,
   SipTransportHandlers,
   SipTransportName,
   SipTransports,
