@@ -27,7 +27,7 @@ import {
   recordLength,
 } from "../../packages/server/src/media/received-batch.ts";
 import { PortsExhaustedError } from "../../packages/server/src/net/index.ts";
-import type { Alert } from "../../packages/server/src/observe/index.ts";
+import type { Alert, Log } from "../../packages/server/src/observe/index.ts";
 import {
   createRecordingServer,
   type MetadataVersion,
@@ -36,6 +36,7 @@ import {
   type RecordingServerOptions,
   type RecordingStore,
 } from "../../packages/server/src/recording-server/index.ts";
+import { TrackWriter } from "../../packages/server/src/recording-server/tracks/writer.ts";
 import { memoryLog, World } from "./pair.ts";
 
 export const ACCOUNT = "AC00000000000000000000000000000001";
@@ -323,6 +324,20 @@ export interface Invited {
   ended?: string;
 }
 
+/** A log that remembers what its children are bound to. */
+function childLog(): Log & { readonly lines: string[]; readonly children: object[] } {
+  const log = memoryLog();
+  const children: object[] = [];
+  return {
+    ...log,
+    children,
+    child: (fields) => {
+      children.push(fields);
+      return log;
+    },
+  };
+}
+
 /** A recorder on the virtual network, and a recording client that does what a test tells it. */
 export class RecorderWorld {
   readonly world: World;
@@ -332,27 +347,35 @@ export class RecorderWorld {
   readonly refused: string[] = [];
   readonly ended: RecordingRecord[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), "callfork-recorder-"));
-  readonly log = memoryLog();
+  readonly log = childLog();
+  readonly #writers: TrackWriter[] = [];
   readonly recorder: RecordingServer;
   readonly agent: ReturnType<World["party"]>["agent"];
 
   constructor(options: Partial<RecordingServerOptions> = {}, world = new World()) {
     this.world = world;
-    this.recorder = createRecordingServer({
-      media: this.media.plane,
-      store: this.store,
-      folder: join(this.folder, "recordings"),
-      accountSid: ACCOUNT,
-      allowedAddresses: ["10.0.0.0/8"],
-      strict: false,
-      clock: this.world.clock,
-      random: new SeededRandom(1),
-      log: this.log,
-      alerts: { raise: (alert) => void this.alerts.push(alert) },
-      onEnded: (record) => void this.ended.push(record),
-      onRefused: (reason) => void this.refused.push(reason),
-      ...options,
-    });
+    this.recorder = createRecordingServer(
+      {
+        media: this.media.plane,
+        store: this.store,
+        folder: join(this.folder, "recordings"),
+        accountSid: ACCOUNT,
+        allowedAddresses: ["10.0.0.0/8"],
+        strict: false,
+        clock: this.world.clock,
+        random: new SeededRandom(1),
+        log: this.log,
+        alerts: { raise: (alert) => void this.alerts.push(alert) },
+        onEnded: (record) => void this.ended.push(record),
+        onRefused: (reason) => void this.refused.push(reason),
+        ...options,
+      },
+      (...args) => {
+        const writer = new TrackWriter(...args);
+        this.#writers.push(writer);
+        return writer;
+      },
+    );
     this.agent = this.world.party("10.0.0.1", { onInvite: (invite) => invite.reject(486) }).agent;
     this.world.party("10.0.0.2", { onInvite: (invite) => this.recorder.accept(invite) });
   }
@@ -373,7 +396,7 @@ export class RecorderWorld {
     const deadline = performance.now() + 10_000;
     while (!done()) {
       if (performance.now() > deadline)
-        throw new Error(`${what} did not happen\n${this.log.lines.join("\n")}`);
+        throw new Error(`${what} did not happen\n${[...this.log.lines, ...this.world.wire].join("\n")}`);
       await this.world.clock.advance(1);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
@@ -455,6 +478,11 @@ export class RecorderWorld {
     await this.settle(dialog.bye(with_ === undefined ? {} : { body: with_ }));
     await this.until(() => this.recorder.liveCount === 0, "the recording's end");
     return this.onlyRow;
+  }
+
+  /** Ends the writer's thread as a defect in it would. */
+  async killWriter(): Promise<void> {
+    await this.#writers.at(-1)!.kill();
   }
 
   async stop(): Promise<void> {

@@ -12,6 +12,7 @@ export interface RecordingRecord {
     readonly callId: string;
     readonly dialect: string;
   };
+  /** Where the audio begins: the first packet of any track; before one has come, when the INVITE came. */
   readonly startTime: number;
   readonly endTime: number | null;
   readonly durationMs: number | null;

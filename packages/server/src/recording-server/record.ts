@@ -20,6 +20,7 @@ export interface RecordParts {
   readonly sid: string;
   readonly accountSid: string;
   readonly source: RecordingRecord["source"];
+  /** When the INVITE came: the row's time until a packet has. Then the row starts where its audio does. */
   readonly startTime: number;
   readonly tracks: readonly RecordedTrack[];
   /** Without an entry: nothing is known yet. */
@@ -31,13 +32,15 @@ export interface RecordParts {
 
 export function buildRecord(parts: RecordParts): RecordingRecord {
   const { state } = parts.knowledge;
-  const tracks = trackRecords(parts);
+  const firstPackets = [...parts.summaries.values()].flatMap(({ firstPacketTime }) => firstPacketTime ?? []);
+  const mediaStart = firstPackets.length === 0 ? undefined : Math.min(...firstPackets);
+  const tracks = trackRecords(parts, mediaStart);
   return {
     sid: parts.sid,
     accountSid: parts.accountSid,
     status: parts.end?.status ?? "in-progress",
     source: parts.source,
-    startTime: parts.startTime,
+    startTime: Math.round(mediaStart ?? parts.startTime),
     endTime: parts.end?.time ?? null,
     durationMs: parts.end === undefined ? null : durationOf(tracks),
     sessions: sessionsOf(state).map(({ sessionId, groupId, sipSessionIds }) => ({
@@ -61,15 +64,16 @@ export function durationOf(tracks: readonly Pick<TrackRecord, "startOffsetMs" | 
   return tracks.reduce((longest, track) => Math.max(longest, track.startOffsetMs + track.durationMs), 0);
 }
 
-function trackRecords({ tracks, summaries, knowledge }: RecordParts): readonly TrackRecord[] {
-  const starts = [...summaries.values()].flatMap(({ firstPacketTime }) => firstPacketTime ?? []);
-  const recordingStart = Math.min(...starts);
+function trackRecords(
+  { tracks, summaries, knowledge }: RecordParts,
+  mediaStart: number | undefined,
+): readonly TrackRecord[] {
   const streams = streamsOf(knowledge.state);
   return tracks.map((track) => {
     const summary = summaries.get(track);
     const own = streams.filter(({ streamId }) => knowledge.bindings.get(objectIdKey(streamId)) === track);
     const current = own.findLast((stream) => stream.current) ?? own.at(-1);
-    const start = summary?.firstPacketTime ?? null;
+    const start = summary?.firstPacketTime ?? mediaStart ?? 0;
     return {
       label: track.label,
       streamId: current?.streamId ?? null,
@@ -83,7 +87,7 @@ function trackRecords({ tracks, summaries, knowledge }: RecordParts): readonly T
       late: summary?.late ?? 0,
       duplicates: summary?.duplicates ?? 0,
       longestGapMs: summary?.longestGapMs ?? 0,
-      startOffsetMs: start === null ? 0 : Math.round(start - recordingStart),
+      startOffsetMs: Math.round(start - (mediaStart ?? start)),
       file: track.file,
     };
   });

@@ -10,7 +10,7 @@ import type { RecordingServerLimits, RecordingServerOptions } from "./options.ts
 import type { MetadataVersion, RecordingRecord, RecordingStore } from "./ports.ts";
 
 /** How often a row is tried to be saved at the end, a second apart and then twice as long each time. */
-const LAST_SAVES = 5;
+const LAST_SAVES = 4;
 
 /** What all recordings share. */
 export class RecorderHouse {

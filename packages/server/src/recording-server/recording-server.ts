@@ -18,13 +18,24 @@ import type { WarningCode } from "./warnings.ts";
 /** A recording client that finds us full comes back after this time, or goes to the next recorder of its list. */
 const RETRY_AFTER_SECONDS = 10;
 
-export function createRecordingServer(options: RecordingServerOptions): RecordingServer {
-  return new Recorder(options);
+/**
+ * The recorder.
+ *
+ * @param openWriter - starts the thread that writes; tests give one that they can kill
+ */
+export function createRecordingServer(
+  options: RecordingServerOptions,
+  openWriter: OpenWriter = (log, onLost) => new TrackWriter(log, onLost),
+): RecordingServer {
+  return new Recorder(options, openWriter);
 }
+
+type OpenWriter = (...args: ConstructorParameters<typeof TrackWriter>) => TrackWriter;
 
 class Recorder implements RecordingServer {
   readonly library: RecordingLibrary;
   readonly #options: RecordingServerOptions;
+  readonly #openWriter: OpenWriter;
   readonly #house: RecorderHouse;
   readonly #isAllowed: (address: string) => boolean;
   readonly #live = new Map<string, Recording>();
@@ -32,8 +43,9 @@ class Recorder implements RecordingServer {
   #writer: TrackWriter | undefined;
   #isStopping = false;
 
-  constructor(options: RecordingServerOptions) {
+  constructor(options: RecordingServerOptions, openWriter: OpenWriter) {
     this.#options = options;
+    this.#openWriter = openWriter;
     this.#house = new RecorderHouse(options);
     this.#isAllowed = createAddressFilter(options.allowedAddresses);
     this.library = new Library({
@@ -137,7 +149,7 @@ class Recorder implements RecordingServer {
 
   /** Recordings of a writer that died end; the next recording gets a new one. */
   #newWriter(): TrackWriter {
-    const writer = new TrackWriter(this.#options.log, (error) => {
+    const writer = this.#openWriter(this.#options.log, (error) => {
       if (this.#writer === writer) this.#writer = undefined;
       this.#house.alert("error", 20500, undefined, `the track writer died: ${error.message}`);
       for (const recording of this.#live.values()) {

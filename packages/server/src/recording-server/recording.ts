@@ -27,7 +27,6 @@ import { buildRecord } from "./record.ts";
 import type { RecordedTrack, TrackEvents } from "./recorded-track.ts";
 import type { RecorderHouse } from "./recorder-house.ts";
 import { answerOf, rejectInvite } from "./refuse.ts";
-import { sessionTimerLines } from "./session-timer.ts";
 import { nextRecordingState, type RecordingInput, type RecordingState } from "./state.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
@@ -150,7 +149,6 @@ export class Recording {
     const dialog = invite.answer({
       body: sdpBody(prepared.answer.description),
       contactParameters: ";+sip.srs",
-      headers: sessionTimerLines(invite.request),
     });
     this.#advance("answered");
     this.#dialog = dialog;
@@ -213,7 +211,7 @@ export class Recording {
     this.#note(prepared, metadata);
     if (metadata?.needsSnapshot === true) this.#snapshotWanted = true;
     if (request.method === "UPDATE") this.#timer = this.#house.clock.setTimer(0, () => this.#askSnapshot());
-    return { status: 200, headers: sessionTimerLines(request), ...this.#bodyFor(request, prepared) };
+    return { status: 200, ...this.#bodyFor(request, prepared) };
   }
 
   /** The answer; to a re-INVITE without offer our description, as an offer (RFC 3261 §14.2). */
