@@ -1,3 +1,4 @@
+import type { Direction } from "@callfork/protocol/sdp";
 import type { CallbackRequest } from "./callbacks.ts";
 import type { CallRecord, NumberRecord, SiprecRecord, SiprecTrack, TrunkRecord } from "./records.ts";
 
@@ -158,6 +159,8 @@ export interface CallTap {
   party(): CallParty;
   /** Who is heard on "outbound": the bridged party, or the dialled address when nobody is bridged. */
   counterpart(): CallParty;
+  /** Of the leg's media as seen from us: `recvonly` while its party has put the call on hold; `sendrecv` before the answer. */
+  direction(): Direction;
   /** RFC 7989 identifier of the leg's dialog where there is one. */
   sipSessionId(): string | undefined;
   /** Media is up, answered, or a changed one of the above. Returns a function that takes the handler off. */

@@ -52,6 +52,10 @@ export class Tap implements CallTap {
     }));
   }
 
+  direction(): ReturnType<CallTap["direction"]> {
+    return this.#leg.media.line?.direction ?? "sendrecv";
+  }
+
   party(): CallParty {
     return this.#party;
   }
