@@ -24,11 +24,18 @@ export async function sendWithoutGlare(
   options: ReinviteOptions,
 ): Promise<SipResponse> {
   const { gate } = owner;
-  const needsGate = method === "INVITE" || sessionDescriptionIn(options.body) !== undefined;
+  const { renewBody } = options;
+  const needsGate =
+    method === "INVITE" || renewBody !== undefined || sessionDescriptionIn(options.body) !== undefined;
   for (let glares = 0; ; glares++) {
     if (needsGate && !(await gate.enter("outgoing"))) return localResponse(owner.isEnded ? 481 : 500);
-    const response = await (method === "INVITE" ? reinvite(owner, options) : update(owner, options));
-    if (needsGate) gate.leave("outgoing");
+    let response: SipResponse;
+    try {
+      const request = renewBody === undefined ? options : { ...options, body: renewBody() };
+      response = await (method === "INVITE" ? reinvite(owner, request) : update(owner, request));
+    } finally {
+      if (needsGate) gate.leave("outgoing");
+    }
     if (response.status !== 491 || glares >= MAX_GLARES || owner.isEnded) return response;
     await delay(owner, glareDelayMs(owner));
   }

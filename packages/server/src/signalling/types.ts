@@ -130,6 +130,11 @@ export interface DialogEnd {
 
 export interface DialogRequestOptions {
   readonly body?: SipBody;
+  /**
+   * For re-INVITE and UPDATE with an offer: makes the body when the request goes out, and again after a 491. What was
+   * made before the wait may be out of date: the peer's own offer may have raised the version of `o=` meanwhile.
+   */
+  readonly renewBody?: () => SipBody;
   readonly headers?: readonly HeaderLine[];
 }
 
