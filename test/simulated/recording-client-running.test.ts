@@ -165,9 +165,13 @@ test("[R7866-9.1-2] [R7865-6.7-6] the call's other party and codec change: the r
   assert.equal(recorder.requests.length, 2, w.story);
   const [before, after] = recorder.documents;
   assert.ok(before && after);
-  assert.equal(after.participants[1]!.nameIds[0]!.aor, "tel:+15550099");
-  assert.notEqual(after.participants[1]!.participantId, before.participants[1]!.participantId);
-  assert.equal(after.participants[0]!.participantId, before.participants[0]!.participantId);
+  assert.equal(after.dataMode, "partial");
+  const [carol, ...rest] = after.participants;
+  assert.deepEqual(carol?.nameIds, [{ aor: "tel:+15550099", name: "Carol" }]);
+  assert.deepEqual(rest, []);
+  assert.ok(before.participants.every(({ participantId }) => participantId !== carol?.participantId));
+  // The streams, since their media has changed, with the labels of the offer beside them.
+  assert.deepEqual(after.streams, before.streams);
   assert.deepEqual(recorder.offers[1]!.media[0]!.formats, ["8"]);
   assert.equal(recorder.offers[1]!.origin.version, "2");
   assert.deepEqual([...w.media.flows("inbound")!.payloadTypes], [[8, 8]]);

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { after } from "node:test";
 import { parseSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
 import type { SipRequest } from "@callfork/protocol/sip";
 import {
@@ -40,7 +42,18 @@ import {
   type RecordingClientOptions,
   type SiprecStore,
 } from "../../packages/server/src/recording-client/index.ts";
+import {
+  schemaComplaints,
+  schemaMissing,
+} from "../../packages/server/src/recording-client/testing/schema.ts";
 import { memoryLog, type Party, World } from "./pair.ts";
+
+/** Every document that any recorder of this test file was sent: at the end all are held against the schema. */
+const written: Uint8Array[] = [];
+
+after(() => {
+  if (schemaMissing === false) assert.deepEqual(schemaComplaints(written), []);
+});
 
 export const ACCOUNT = `AC${"1".repeat(32)}`;
 export const CALL = `CA${"2".repeat(32)}`;
@@ -187,6 +200,8 @@ export class FakeCall implements CallTap {
   leg: number | undefined = LEG;
   list: readonly TapCodec[] = [PCMU, EVENTS];
   other: CallParty = { aor: "sip:bob@example.com", displayName: "Bob <B> & Sons" };
+  session: string | undefined = "ab".repeat(16);
+  way: ReturnType<CallTap["direction"]> = "sendrecv";
   ended = false;
   readonly #change = new Set<() => void>();
   readonly #end = new Set<() => void>();
@@ -195,7 +210,8 @@ export class FakeCall implements CallTap {
   codecs = (): readonly TapCodec[] => this.list;
   party = (): CallParty => ({ aor: "sip:alice@example.com", displayName: "Alice" });
   counterpart = (): CallParty => this.other;
-  sipSessionId = (): string | undefined => "ab".repeat(16);
+  direction = (): ReturnType<CallTap["direction"]> => this.way;
+  sipSessionId = (): string | undefined => this.session;
 
   onChange(handler: () => void): () => void {
     this.#change.add(handler);
@@ -455,6 +471,7 @@ export class Recorder {
     const offer = sdpIn(body);
     if (offer) this.offers.push(offer);
     const part = body.find(({ mediaType }) => isMetadataMediaType(mediaType));
+    if (part) written.push(part.bytes);
     const document = part && readRecordingMetadata(part.bytes);
     if (document?.ok) this.documents.push(document.value.metadata);
   }

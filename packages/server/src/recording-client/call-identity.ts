@@ -3,11 +3,13 @@ import { type Random, toBase64 } from "@callfork/protocol/text";
 import type { CallParty } from "../calls/index.ts";
 import type { TrackLabel } from "./tracks.ts";
 
-/** A participant of the call, and since when it has been known. Times: epoch milliseconds. */
+/** A participant of the call, and since when it has taken part, this time. Times: epoch milliseconds. */
 export interface KnownParticipant {
   readonly id: string;
   readonly since: number;
 }
+
+type Side = "party" | "counterpart";
 
 /** Parties a call may have had one after the other; a call that transfers more often forgets the first. */
 const MAXIMUM_PARTICIPANTS = 64;
@@ -25,6 +27,8 @@ export class CallIdentity {
   readonly #streamIds = new Map<TrackLabel, string>();
   readonly #cnames = new Map<TrackLabel, string>();
   readonly #participants = new Map<string, KnownParticipant>();
+  /** Who takes part now, by side. */
+  readonly #present = new Map<Side, string>();
 
   constructor(random: Random, now: number) {
     this.#random = random;
@@ -43,14 +47,18 @@ export class CallIdentity {
   }
 
   /** @param side - the two parties of a call to oneself have one address and are still two */
-  participant(side: "party" | "counterpart", party: CallParty, now: number): KnownParticipant {
+  participant(side: Side, party: CallParty, now: number): KnownParticipant {
     const key = `${side} ${party.aor}`;
-    const participant = remembered(this.#participants, key, () => ({
-      id: newObjectId(this.#random),
-      since: now,
-    }));
+    const known = this.#participants.get(key);
+    const isPresent = this.#present.get(side) === key;
+    if (known !== undefined && isPresent) return known;
+    const participant = { id: known?.id ?? newObjectId(this.#random), since: now };
+    this.#participants.delete(key); // to the end: the first of the map is the one forgotten first
+    this.#participants.set(key, participant);
+    this.#present.set(side, key);
     if (this.#participants.size > MAXIMUM_PARTICIPANTS) {
-      const oldest = [...this.#participants.keys()].find((each) => each !== key);
+      const present = new Set(this.#present.values());
+      const oldest = [...this.#participants.keys()].find((each) => !present.has(each));
       this.#participants.delete(oldest!);
     }
     return participant;

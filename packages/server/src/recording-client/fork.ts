@@ -1,4 +1,4 @@
-import { EMPTY_METADATA, type RecordingMetadata, writeRecordingMetadata } from "@callfork/protocol/siprec";
+import type { RecordingMetadata } from "@callfork/protocol/siprec";
 import type { CallTap, SiprecRecord } from "../calls/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
@@ -8,7 +8,7 @@ import { ForkMedia } from "./fork-media.ts";
 import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
 import { recordingMetadata } from "./metadata.ts";
-import { finalMetadata } from "./metadata-changes.ts";
+import { changesSince } from "./metadata-changes.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 import {
   failureOfEnd,
@@ -58,10 +58,8 @@ export class Fork {
   readonly #failures: RecorderFailure[] = [];
   #attempt: RecorderAttempt | undefined;
   #session: RecordingSession | undefined;
-  /** What the recorder was last told of the call. */
-  #told = "";
-  /** The last document made for it. */
-  #document: RecordingMetadata = EMPTY_METADATA;
+  /** The call as it is now, in words for a recorder. */
+  #document: RecordingMetadata | undefined;
   #callOver = false;
   readonly #takeOff: readonly (() => void)[];
   #resolveOver: () => void = () => {};
@@ -194,7 +192,6 @@ export class Fork {
       return;
     }
     const { tap, plan } = this.#setup;
-    this.#told = this.#tellable();
     this.#attempt = new RecorderAttempt({
       context: this.#context,
       log: this.#log,
@@ -204,7 +201,7 @@ export class Fork {
       codecs: forkCodecs(tap),
       owner: {
         codecs: () => forkCodecs(tap),
-        metadata: () => this.#metadata(),
+        snapshot: () => this.#snapshot(),
         cname: (label) => this.#setup.identity.cname(label),
         warn: (code, text) => this.#warn(code, text),
         ended: (end) => this.#sessionEnded(end),
@@ -239,15 +236,12 @@ export class Fork {
 
   #startMedia(): void {
     this.#session?.start();
-    // What changed while the recorder thought about it.
-    if (this.#told !== this.#tellable()) this.#changed();
+    this.#session?.changed(); // while the recorder thought about it, perhaps
   }
 
   #sendBye(): void {
     const over = () => this.#dispatch("over");
-    const { clock } = this.#context;
-    const last = finalMetadata(this.#document, clock.wallNow(), this.#callOver);
-    (this.#session?.bye(writeRecordingMetadata(last)) ?? Promise.resolve()).then(over, over);
+    (this.#session?.bye(this.#callOver) ?? Promise.resolve()).then(over, over);
   }
 
   #callEnded(): void {
@@ -268,36 +262,37 @@ export class Fork {
   #changed(): void {
     this.#report.refreshVoice();
     if (this.#state === "Preparing") this.#do("prepare");
-    if (this.#state !== "Recording" || this.#setup.tap.mediaLeg() === undefined) return;
-    const tellable = this.#tellable();
-    if (tellable === this.#told) return;
-    this.#told = tellable;
-    this.#log.info({}, "siprec: the call has changed, the recorder is told");
-    this.#session?.refresh();
+    if (this.#setup.tap.mediaLeg() === undefined) return;
+    if (this.#document !== undefined) this.#snapshot(); // now, for the times in it
+    if (this.#state === "Recording") this.#session?.changed();
   }
 
-  /** All that documents and offers are made of; equal text: nothing new to tell. */
-  #tellable(): string {
-    const { tap } = this.#setup;
-    return JSON.stringify([forkCodecs(tap), tap.party(), tap.counterpart(), tap.sipSessionId()]);
-  }
-
-  #metadata(): string {
+  /** The same object until something has changed, so that its times stay. Once the call is over, its last moment. */
+  #snapshot(): RecordingMetadata {
     const { context, tap, identity, record } = this.#setup;
+    const known = this.#document;
+    if (known !== undefined && (this.#callOver || this.#state === "Stopping")) return known;
     const call = context.calls.find(record.callSid)?.record();
-    this.#document = recordingMetadata({
-      identity,
-      labels: labelsOf(record.track),
-      party: tap.party(),
-      counterpart: tap.counterpart(),
-      sipSessionId: tap.sipSessionId(),
-      callStart: call?.startTime ?? call?.dateCreated ?? record.dateCreated,
-      forkStart: record.dateCreated,
-      parameters: record.parameters,
-      extensionNamespace: context.extensionNamespace,
-      now: context.clock.wallNow(),
-    });
-    return writeRecordingMetadata(this.#document);
+    const now = context.clock.wallNow();
+    const document = recordingMetadata(
+      {
+        identity,
+        labels: labelsOf(record.track),
+        party: tap.party(),
+        counterpart: tap.counterpart(),
+        direction: tap.direction(),
+        sipSessionId: tap.sipSessionId(),
+        callStart: call?.startTime ?? call?.dateCreated ?? record.dateCreated,
+        forkStart: record.dateCreated,
+        isPaused: false,
+        parameters: record.parameters,
+        extensionNamespace: context.extensionNamespace,
+        now,
+      },
+      known,
+    );
+    if (known === undefined || changesSince(known, document, now) !== undefined) this.#document = document;
+    return this.#document ?? document;
   }
 
   #unreachable(label: string): void {

@@ -7,7 +7,7 @@ import {
   parametersExtension,
   type RecordingMetadata,
 } from "@callfork/protocol/siprec";
-import type { CallParty } from "../calls/index.ts";
+import type { CallParty, CallTap } from "../calls/index.ts";
 import type { CallIdentity, KnownParticipant } from "./call-identity.ts";
 import type { TrackLabel } from "./tracks.ts";
 
@@ -19,11 +19,15 @@ export interface MetadataInput {
   readonly party: CallParty;
   /** Heard on "outbound". */
   readonly counterpart: CallParty;
+  /** Of the party's leg as seen from us: whether it speaks, and whether it hears. */
+  readonly direction: ReturnType<CallTap["direction"]>;
   readonly sipSessionId: string | undefined;
   /** When the call was answered, or came in. */
   readonly callStart: number;
   /** When this fork was asked for. */
   readonly forkStart: number;
+  /** Nothing is recorded for now, by order. */
+  readonly isPaused: boolean;
   readonly parameters: readonly ExtensionParameter[];
   readonly extensionNamespace: string;
   readonly now: number;
@@ -32,16 +36,24 @@ export interface MetadataInput {
 /**
  * The complete document (RFC 7866 §9.1): one group with one communication session, two participants, a stream a track,
  * and who speaks on which: the party of the leg is the sender of "inbound" and hears "outbound", its counterpart the
- * other way round.
+ * other way round. A hold takes away what is no longer said or heard (RFC 8068 §3.2.2); a pause ends the recording of
+ * the session, not the session (RFC 7865 §6.4).
+ *
+ * @param before - the document of the moment before: what has not changed since keeps its time
  */
-export function recordingMetadata(input: MetadataInput): RecordingMetadata {
+export function recordingMetadata(input: MetadataInput, before?: RecordingMetadata): RecordingMetadata {
   const { identity, labels, now } = input;
   const { sessionId, groupId } = identity;
   const party = identity.participant("party", input.party, input.callStart);
   const counterpart = identity.participant("counterpart", input.counterpart, now);
-  const associateTime = formatMetadataTime(input.forkStart);
   const extensions =
     input.parameters.length === 0 ? [] : [parametersExtension(input.extensionNamespace, input.parameters)];
+  const partySpeaks = input.direction === "sendrecv" || input.direction === "recvonly";
+  const partyHears = input.direction === "sendrecv" || input.direction === "sendonly";
+  const roles = [
+    streamsOf(input, party, partySpeaks ? "inbound" : undefined, partyHears ? "outbound" : undefined),
+    streamsOf(input, counterpart, partyHears ? "outbound" : undefined, partySpeaks ? "inbound" : undefined),
+  ];
   return {
     ...EMPTY_METADATA,
     dataMode: "complete",
@@ -63,18 +75,21 @@ export function recordingMetadata(input: MetadataInput): RecordingMetadata {
       label,
       extensions: [],
     })),
-    sessionRecordingAssociations: [{ sessionId, associateTime, extensions: [] }],
+    sessionRecordingAssociations: [{ sessionId, ...recordedTimes(input, before), extensions: [] }],
     participantSessionAssociations: [party, counterpart].map(({ id, since }) => ({
       participantId: id,
       sessionId,
-      associateTime: formatMetadataTime(since),
+      associateTime:
+        before?.participantSessionAssociations.find(({ participantId }) => participantId === id)
+          ?.associateTime ?? formatMetadataTime(before === undefined ? since : now),
       params: [],
       extensions: [],
     })),
-    participantStreamAssociations: [
-      streamsOf(input, party, "inbound", "outbound"),
-      streamsOf(input, counterpart, "outbound", "inbound"),
-    ],
+    participantStreamAssociations: roles.map((role) => {
+      const same = before?.participantStreamAssociations.find((each) => hasSameRoles(each, role));
+      if (same !== undefined) return same;
+      return before === undefined ? role : { ...role, associateTime: formatMetadataTime(now) };
+    }),
   };
 }
 
@@ -86,10 +101,11 @@ function participantOf({ id }: KnownParticipant, { aor, displayName }: CallParty
 function streamsOf(
   { identity, labels, forkStart }: MetadataInput,
   participant: KnownParticipant,
-  sends: TrackLabel,
-  hears: TrackLabel,
+  sends: TrackLabel | undefined,
+  hears: TrackLabel | undefined,
 ): ParticipantStreamAssociation {
-  const ids = (label: TrackLabel) => (labels.includes(label) ? [identity.streamId(label)] : []);
+  const ids = (label: TrackLabel | undefined) =>
+    label !== undefined && labels.includes(label) ? [identity.streamId(label)] : [];
   return {
     participantId: participant.id,
     send: ids(sends),
@@ -97,4 +113,21 @@ function streamsOf(
     associateTime: formatMetadataTime(Math.max(forkStart, participant.since)),
     extensions: [],
   };
+}
+
+/** Since when the session has been recorded; while it is paused, also when that ended. */
+function recordedTimes({ forkStart, isPaused, now }: MetadataInput, before: RecordingMetadata | undefined) {
+  const last = before?.sessionRecordingAssociations[0];
+  const wasPaused = last?.disassociateTime !== undefined;
+  const began = formatMetadataTime(wasPaused && !isPaused ? now : forkStart);
+  const associateTime = wasPaused && !isPaused ? began : (last?.associateTime ?? began);
+  if (!isPaused) return { associateTime };
+  return { associateTime, disassociateTime: last?.disassociateTime ?? formatMetadataTime(now) };
+}
+
+/** Of the same participant, sending and receiving the same. */
+export function hasSameRoles(a: ParticipantStreamAssociation, b: ParticipantStreamAssociation): boolean {
+  const list = ({ participantId, send, recv }: ParticipantStreamAssociation) =>
+    `${participantId} ${send.join()} ${recv.join()}`;
+  return list(a) === list(b);
 }

@@ -1,7 +1,12 @@
 import { createRecordingOffer, readRecordingAnswer } from "@callfork/protocol/offer-answer";
 import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
 import { formatHostPort } from "@callfork/protocol/sip";
-import { LEGACY_METADATA_MEDIA_TYPE, METADATA_MEDIA_TYPE } from "@callfork/protocol/siprec";
+import {
+  LEGACY_METADATA_MEDIA_TYPE,
+  METADATA_MEDIA_TYPE,
+  type RecordingMetadata,
+  writeRecordingMetadata,
+} from "@callfork/protocol/siprec";
 import type { Log } from "../observe/index.ts";
 import type { InviteFailure, OutgoingInvite, ReceivedPart, SipDialog } from "../signalling/index.ts";
 import type { ClientContext } from "./context.ts";
@@ -25,6 +30,13 @@ export interface AttemptOptions {
   readonly onFailed: (failure: RecorderFailure) => void;
 }
 
+/** What an INVITE said. */
+interface Invited {
+  readonly offer: SessionDescription;
+  readonly told: RecordingMetadata;
+  readonly sessionId: string;
+}
+
 /**
  * One recorder called: the INVITE of RFC 7866 §6.1.1, once more under the old metadata label when it knows only that,
  * and its answer read. Ends in exactly one of `onAnswered` and `onFailed`; an answer that is of no use gets BYE.
@@ -40,9 +52,10 @@ export class RecorderAttempt {
   }
 
   start(): void {
-    const { context, recorder, plan, log } = this.#options;
+    const { context, recorder, plan, log, owner } = this.#options;
     const sessionId = String(randomNumber(context.random.bytes(6)));
     const offer = this.#offer(sessionId);
+    const told = owner.snapshot();
     const host = formatHostPort({ host: context.sipHost });
     try {
       this.#invite = context.userAgent.invite(
@@ -53,13 +66,13 @@ export class RecorderAttempt {
           headers: [["Require", "siprec"], ...plan.headers],
           contactUser: "SRC",
           contactParameters: ";+sip.src",
-          body: recordingBody(offer, this.#options.owner.metadata(), this.#label, context.random),
+          body: recordingBody(offer, writeRecordingMetadata(told), this.#label, context.random),
           timeoutMs: context.limits.answerTimeoutMs,
           ...(plan.credentials && { credentials: plan.credentials }),
         },
         {
           onAnswered: (dialog, _response, body) => {
-            this.#answered(dialog, offer, sessionId, body);
+            this.#answered(dialog, { offer, told, sessionId }, body);
             return undefined;
           },
           onFailed: (failure) => this.#failed(failure),
@@ -89,12 +102,7 @@ export class RecorderAttempt {
     });
   }
 
-  #answered(
-    dialog: SipDialog,
-    offer: SessionDescription,
-    sessionId: string,
-    body: readonly ReceivedPart[],
-  ): void {
+  #answered(dialog: SipDialog, { offer, told, sessionId }: Invited, body: readonly ReceivedPart[]): void {
     const { recorder, media, codecs, owner, context, log } = this.#options;
     const answer = usableAnswer(offer, body);
     if ("problem" in answer) {
@@ -111,7 +119,9 @@ export class RecorderAttempt {
       media,
       codecs,
       label: this.#label,
+      told,
       owner,
+      clock: context.clock,
       random: context.random,
       log: log.child({ recordingCallId: dialog.callId }),
     });

@@ -4,8 +4,11 @@ import { createRecordingOffer, negotiate } from "@callfork/protocol/offer-answer
 import { formatSessionDescription, parseSessionDescription } from "@callfork/protocol/sdp";
 import { SipHeaders, type SipResponse } from "@callfork/protocol/sip";
 import { utf8Encode } from "@callfork/protocol/text";
-import type { DialogHandlers, SipBody, SipDialog } from "../signalling/index.ts";
+import { FakeClock } from "@callfork/testkit";
+import type { DialogHandlers, DialogRequestOptions, SipBody, SipDialog } from "../signalling/index.ts";
+import { CallIdentity } from "./call-identity.ts";
 import type { ForkMedia } from "./fork-media.ts";
+import { type MetadataInput, recordingMetadata } from "./metadata.ts";
 import { offeredTracks, type TrackLine } from "./recording-offer.ts";
 import { RecordingSession } from "./recording-session.ts";
 
@@ -20,12 +23,39 @@ function response(status: number, headers: [string, string][] = [], body = ""): 
   return { kind: "response", status, reason: "", headers: new SipHeaders(headers), body: utf8Encode(body) };
 }
 
+const identity = new CallIdentity({ bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }, 0);
+
+const facts = (user = "bob"): MetadataInput => ({
+  identity,
+  labels: ["inbound"],
+  party: { aor: "sip:alice@example.com", displayName: null },
+  counterpart: { aor: `sip:${user}@example.com`, displayName: null },
+  direction: "sendrecv",
+  sipSessionId: undefined,
+  callStart: 0,
+  forkStart: 0,
+  isPaused: false,
+  parameters: [],
+  extensionNamespace: "urn:x",
+  now: 0,
+});
+
 /** A session over a dialog that answers by hand. */
 function session(allow: readonly string[]) {
-  const sent: { method: string; body: SipBody | undefined; answer: (response: SipResponse) => void }[] = [];
+  const sent: {
+    method: string;
+    body: SipBody | undefined;
+    answer: (response: SipResponse) => void;
+    again: () => SipBody | undefined;
+  }[] = [];
   let handlers: DialogHandlers | undefined;
-  const send = (method: string) => (options: { readonly body?: SipBody }) =>
-    new Promise<SipResponse>((answer) => void sent.push({ method, body: options.body, answer }));
+  const clock = new FakeClock();
+  let snapshot = recordingMetadata(facts());
+  const send = (method: string) => (options: DialogRequestOptions) =>
+    new Promise<SipResponse>((answer) => {
+      const body = options.renewBody?.() ?? options.body;
+      sent.push({ method, body, answer, again: () => options.renewBody?.() });
+    });
   const dialog: SipDialog = {
     callId: "c",
     localTag: "l",
@@ -59,9 +89,11 @@ function session(allow: readonly string[]) {
     media,
     codecs,
     label: "application/rs-metadata+xml",
+    told: snapshot,
+    clock,
     owner: {
       codecs: () => codecs,
-      metadata: () => "<recording/>",
+      snapshot: () => snapshot,
       cname: () => "c",
       warn: (code) => void warnings.push(code),
       ended: () => {},
@@ -69,47 +101,73 @@ function session(allow: readonly string[]) {
     random: { bytes: (length) => new Uint8Array(length) },
     log,
   });
-  return { recording, sent, warnings, handlers: handlers!, local };
+  /** Another party, or another codec as well. */
+  const change = async (user: string, codec?: typeof PCMU): Promise<void> => {
+    if (codec !== undefined) codecs.splice(0, codecs.length, codec);
+    snapshot = recordingMetadata(facts(user), snapshot);
+    recording.changed();
+    await clock.advance(50);
+  };
+  return { recording, sent, warnings, handlers: handlers!, local, change, clock };
 }
 
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
-const ok = () => response(200, [["Content-Type", "application/sdp"]], ANSWER);
+const textOf = (body: SipBody | undefined) => new TextDecoder().decode(body?.bytes ?? new Uint8Array());
 
-test("a recorder that does not allow UPDATE, or names no methods, is told by re-INVITE", async () => {
+test("a recorder that does not allow UPDATE, or names no methods, is told by re-INVITE, with an offer", async () => {
   for (const allow of [[], ["INVITE", "ACK", "BYE"]]) {
-    const { recording, sent } = session(allow);
-    recording.refresh();
+    const { sent, change } = session(allow);
+    await change("carol");
     assert.deepEqual(
       sent.map(({ method }) => method),
       ["INVITE"],
     );
+    assert.match(textOf(sent[0]!.body), /^m=audio [\s\S]*<label>inbound<\/label>/m);
   }
-  const { recording, sent } = session(["UPDATE"]);
-  recording.refresh();
-  assert.equal(sent[0]?.method, "UPDATE");
 });
 
-test("one exchange at a time; what is wanted meanwhile goes out once, after it", async () => {
-  const { recording, sent } = session(["UPDATE"]);
-  for (let n = 0; n < 5; n++) recording.refresh();
+test("[R7866-9.1-7] UPDATE carries the changes alone, without SDP, as long as the lines stay as they are", async () => {
+  const { sent, change } = session(["UPDATE"]);
+  await change("carol");
+  const [{ method, body } = {}] = sent;
+  assert.equal(method, "UPDATE");
+  assert.deepEqual(
+    [body?.contentType, body?.disposition],
+    ["application/rs-metadata+xml", "recording-session"],
+  );
+  assert.match(textOf(body), /<datamode>partial<[\s\S]*carol/);
+  assert.doesNotMatch(textOf(body), /label|m=audio/);
+  sent[0]!.answer(response(200));
   await settle();
+  await change("carol", { name: "PCMA", clockRateHz: 8000, payloadType: 8, channels: 1 });
+  assert.match(textOf(sent[1]!.body), /RTP\/AVP 8\r\n[\s\S]*<label>inbound</);
+});
+
+test("one exchange at a time; what changes meanwhile goes out once, after it", async () => {
+  const { recording, sent, change, clock } = session(["UPDATE"]);
+  for (let n = 0; n < 5; n++) recording.changed();
+  await clock.advance(1_000);
+  assert.equal(sent.length, 0); // nothing had changed
+  await change("carol");
+  await change("dave");
+  await change("erin");
   assert.equal(sent.length, 1);
-  recording.refresh();
-  recording.refresh();
-  sent[0]!.answer(ok());
+  sent[0]!.answer(response(200));
   await settle();
   assert.equal(sent.length, 2);
-  sent[1]!.answer(ok());
+  assert.match(textOf(sent[1]!.body), /erin/);
+  assert.doesNotMatch(textOf(sent[1]!.body), /dave/);
+  sent[1]!.answer(response(200));
   await settle();
   assert.equal(sent.length, 2);
 });
 
 test("an update waits for the ACK to a re-INVITE of the recorder", async () => {
-  const { recording, sent, handlers } = session(["UPDATE"]);
+  const { sent, handlers, change } = session(["UPDATE"]);
   const part = { mediaType: "application/sdp", contentType: "application/sdp", disposition: undefined };
   const answer = await handlers.onReinvite?.({} as never, [{ ...part, bytes: utf8Encode(ANSWER) }]);
   assert.equal(answer?.status, 200);
-  recording.refresh();
+  await change("carol");
   await settle();
   assert.equal(sent.length, 0);
   handlers.onAcknowledged?.({} as never, []);
@@ -118,27 +176,40 @@ test("an update waits for the ACK to a re-INVITE of the recorder", async () => {
 });
 
 test("an update that is refused for its label goes out again under the old one; another refusal is told of", async () => {
-  const { recording, sent, warnings } = session(["UPDATE"]);
-  recording.refresh();
+  const { sent, warnings, change } = session(["UPDATE"]);
+  await change("carol");
   sent[0]!.answer(response(415, [["Accept", "application/rs-metadata, application/sdp"]]));
   await settle();
-  assert.match(new TextDecoder().decode(sent[1]!.body!.bytes), /Content-Type: application\/rs-metadata\r\n/);
+  assert.equal(sent[1]!.body!.contentType, "application/rs-metadata");
   sent[1]!.answer(response(488));
   await settle();
   assert.deepEqual([sent.length, warnings], [2, [31924]]);
 });
 
-test("[R3264-8-1] the version of o= rises with what is sent, a refused offer included, and never falls", async () => {
-  const { recording, sent, handlers, local } = session(["UPDATE"]);
-  const versionOf = (body: SipBody | undefined) =>
-    /o=- 9 (\d+) /.exec(new TextDecoder().decode(body?.bytes ?? new Uint8Array()))?.[1];
+test("what a refused update said goes along with the next one", async () => {
+  const { sent, change } = session(["UPDATE"]);
+  await change("carol", { name: "PCMA", clockRateHz: 8000, payloadType: 8, channels: 1 });
+  sent[0]!.answer(response(500));
+  await settle();
+  await change("carol");
+  assert.equal(sent.length, 2);
+  assert.match(textOf(sent[1]!.body), /RTP\/AVP 8\r\n[\s\S]*carol/);
+});
+
+test("[R3264-8-1] the version of o= rises with what is sent, a refused offer included, and never falls, also after a 491", async () => {
+  const { sent, handlers, local, change } = session(["UPDATE"]);
+  const versionOf = (body: SipBody | undefined) => /o=- 9 (\d+) /.exec(textOf(body))?.[1];
   assert.match(formatSessionDescription(local), /o=- 9 1 /);
   const part = { mediaType: "application/sdp", contentType: "application/sdp", disposition: undefined };
   const inactive = { ...part, bytes: utf8Encode(ANSWER.replace("recvonly", "inactive")) };
   assert.equal(versionOf((await handlers.onUpdate?.({} as never, [inactive]))?.body), "2");
-  recording.refresh(); // offers sendonly again
+  const alaw = { name: "PCMA", clockRateHz: 8000, payloadType: 8, channels: 1 };
+  await change("carol", alaw); // offers sendonly again
   assert.equal(versionOf(sent[0]!.body), "3");
+  // 491: before ours is sent again the recorder's own offer is answered.
+  assert.equal(versionOf((await handlers.onUpdate?.({} as never, [inactive]))?.body), "4");
+  assert.equal(versionOf(sent[0]!.again()), "5");
   sent[0]!.answer(response(488));
   await settle();
-  assert.equal(versionOf((await handlers.onUpdate?.({} as never, [inactive]))?.body), "4");
+  assert.equal(versionOf((await handlers.onUpdate?.({} as never, [inactive]))?.body), "6");
 });

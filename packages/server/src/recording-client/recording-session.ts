@@ -7,15 +7,20 @@ import {
 import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
 import { flattenBody, mediaTypeName, partMediaType, type SipResponse } from "@callfork/protocol/sip";
 import {
+  EMPTY_METADATA,
   isMetadataMediaType,
   LEGACY_METADATA_MEDIA_TYPE,
   metadataCharset,
+  type RecordingMetadata,
   readSnapshotOrMetadata,
+  writeRecordingMetadata,
 } from "@callfork/protocol/siprec";
 import type { Random } from "@callfork/protocol/text";
+import type { Clock, Timer } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogAnswer, DialogEnd, ReceivedPart, SipDialog } from "../signalling/index.ts";
 import type { ForkMedia } from "./fork-media.ts";
+import { changesSince, finalMetadata } from "./metadata-changes.ts";
 import { BAD_ANSWER_CODE, DISCARDED_CODE, PROTOCOL_CODE } from "./recorder-failure.ts";
 import {
   descriptionBody,
@@ -37,8 +42,8 @@ import type { TrackLabel } from "./tracks.ts";
 export interface SessionOwner {
   /** The codecs of the call's leg now. */
   codecs(): ReturnType<typeof forkCodecs>;
-  /** A complete document of now. */
-  metadata(): string;
+  /** The complete document of now; the same object as long as nothing has changed. */
+  snapshot(): RecordingMetadata;
   cname(label: TrackLabel): string;
   /** Something an operator should know of. */
   warn(code: number, text: string): void;
@@ -56,10 +61,16 @@ export interface RecordingSessionOptions {
   /** Those of `local`. */
   readonly codecs: readonly Codec[];
   readonly label: MetadataLabel;
+  /** The complete document of the INVITE. */
+  readonly told: RecordingMetadata;
   readonly owner: SessionOwner;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
+
+/** What changes within this time is told in one document. */
+const COALESCE_MS = 50;
 
 /** An answer to UPDATE that means "never". */
 const UPDATE_UNKNOWN: ReadonlySet<number> = new Set([405, 501]);
@@ -77,7 +88,12 @@ export class RecordingSession {
   #negotiated: readonly NegotiatedMedia[];
   #codecs: readonly Codec[];
   #label: MetadataLabel;
-  #wanted = false;
+  /** What the recorder has accepted; `undefined` when it needs a complete document, since it said so. */
+  #told: RecordingMetadata | undefined;
+  /** The lines of our last offer that it has accepted. */
+  #agreed: string;
+  #isDue = false;
+  #soon: Timer | undefined;
   #sending = false;
   /** Our 2xx to a re-INVITE waits for its ACK; with the offer when the re-INVITE had none. */
   #unacknowledged: { readonly offer: SessionDescription | undefined } | undefined;
@@ -92,6 +108,8 @@ export class RecordingSession {
     this.#negotiated = options.negotiated;
     this.#codecs = options.codecs;
     this.#label = options.label;
+    this.#told = options.told;
+    this.#agreed = this.#lines(options.codecs);
     options.dialog.attach({
       onReinvite: (_request, body) => this.#guarded(() => this.#reinvited(body)),
       onUpdate: (_request, body) => this.#guarded(() => this.#updated(body)),
@@ -109,25 +127,35 @@ export class RecordingSession {
     this.#apply(this.#negotiated);
   }
 
-  /** Sends a complete document, with an offer of what there is now; soon, once, and never twice at a time. */
-  refresh(): void {
-    this.#wanted = true;
-    void this.#pump();
+  /** Something of the call has changed: what it comes to is sent soon, together with what follows at once. */
+  changed(): void {
+    if (this.#over) return;
+    this.#soon ??= this.#options.clock.setTimer(COALESCE_MS, () => this.#send());
   }
 
-  /** @param metadata - the last document of this recording session: it goes along */
-  bye(metadata: string): Promise<void> {
-    this.#over = true;
-    return this.dialog.bye({ body: metadataBody(metadata, this.#label) });
+  /** @param isCallOver - as `finalMetadata` has it: the last document goes along */
+  bye(isCallOver: boolean): Promise<void> {
+    this.#close();
+    const { owner, clock } = this.#options;
+    const now = owner.snapshot();
+    const last = finalMetadata(this.#told ?? now, now, clock.wallNow(), isCallOver);
+    return this.dialog.bye({ body: metadataBody(writeRecordingMetadata(last), this.#label) });
+  }
+
+  #send(): void {
+    this.#soon?.cancel();
+    this.#soon = undefined;
+    this.#isDue = true;
+    void this.#pump();
   }
 
   async #pump(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
     try {
-      while (this.#wanted && !this.#over && this.#unacknowledged === undefined) {
-        this.#wanted = false;
-        await this.#sendSnapshot();
+      while (this.#isDue && !this.#over && this.#unacknowledged === undefined) {
+        this.#isDue = false;
+        await this.#tell();
       }
     } catch (error) {
       this.#options.log.error({ err: error }, "siprec: an update was not sent");
@@ -137,21 +165,61 @@ export class RecordingSession {
   }
 
   /**
-   * "If the metadata refers to SDP labels, the message carries the SDP that defines them" (RFC 7866 §9.1): so the offer
-   * always goes along. UPDATE where the recorder allows it, re-INVITE elsewhere.
+   * Brings the recorder from what it has accepted to what is now: by UPDATE where it allows it, by re-INVITE elsewhere.
+   * "If the metadata refers to SDP labels, the message carries the SDP that defines them" (RFC 7866 §9.1), and a
+   * re-INVITE without SDP would ask the recorder for an offer (RFC 3261 §14.1): only an UPDATE whose document has no
+   * stream in it goes without.
    */
-  async #sendSnapshot(): Promise<void> {
-    const { owner, random } = this.#options;
+  async #tell(): Promise<void> {
+    const { owner, clock } = this.#options;
     const codecs = owner.codecs();
     if (codecs.length > 0) this.#codecs = codecs;
-    const offer = this.#offer();
-    this.#sent = offer;
-    const body = recordingBody(offer, owner.metadata(), this.#label, random);
+    const lines = this.#lines(this.#codecs);
+    const snapshot = owner.snapshot();
+    const changes = this.#told && changesSince(this.#told, snapshot, clock.wallNow());
+    if (this.#told !== undefined && changes === undefined && lines === this.#agreed) return;
     const byUpdate = this.dialog.remoteAllow.has("UPDATE") && !this.#updateRefused;
-    const response = await (byUpdate ? this.dialog.update({ body }) : this.dialog.reinvite({ body }));
+    const needsOffer = !byUpdate || lines !== this.#agreed || (changes ?? snapshot).streams.length > 0;
+    if (needsOffer) await this.#tellWithOffer(byUpdate);
+    else await this.#tellAlone(changes ?? snapshot, snapshot);
+  }
+
+  async #tellAlone(document: RecordingMetadata, snapshot: RecordingMetadata): Promise<void> {
+    const body = metadataBody(writeRecordingMetadata(document), this.#label);
+    const response = await this.dialog.update({ body });
     if (this.#over) return;
-    if (response.status >= 200 && response.status < 300) this.#takeAnswer(offer, answerParts(response));
-    else this.#refused(response, byUpdate);
+    if (response.status >= 200 && response.status < 300) this.#told = snapshot;
+    else this.#refused(response, true);
+  }
+
+  /** Offer and document are made when the request goes out: both may have changed while it waited for its turn. */
+  async #tellWithOffer(byUpdate: boolean): Promise<void> {
+    const { owner, clock, random } = this.#options;
+    let offer = this.#sent;
+    let snapshot = owner.snapshot();
+    let lines = this.#agreed;
+    const renewBody = () => {
+      snapshot = owner.snapshot();
+      lines = this.#lines(this.#codecs);
+      offer = this.#offer();
+      this.#sent = offer;
+      const changes = this.#told && changesSince(this.#told, snapshot, clock.wallNow());
+      // Whenever media changes its streams are told again (RFC 7865 §6.7): the labels belong to this very offer.
+      const document =
+        this.#told === undefined
+          ? snapshot
+          : { ...(changes ?? { ...EMPTY_METADATA, dataMode: "partial" }), streams: snapshot.streams };
+      return recordingBody(offer, writeRecordingMetadata(document), this.#label, random);
+    };
+    const response = await (byUpdate
+      ? this.dialog.update({ renewBody })
+      : this.dialog.reinvite({ renewBody }));
+    if (this.#over) return;
+    if (response.status >= 200 && response.status < 300) {
+      this.#told = snapshot;
+      this.#agreed = lines;
+      this.#takeAnswer(offer, answerParts(response));
+    } else this.#refused(response, byUpdate);
   }
 
   #refused(response: SipResponse, byUpdate: boolean): void {
@@ -159,15 +227,15 @@ export class RecordingSession {
     const { status, reason } = response;
     if (byUpdate && UPDATE_UNKNOWN.has(status)) {
       this.#updateRefused = true;
-      this.#wanted = true;
+      this.#isDue = true;
     } else if (
       this.#label !== LEGACY_METADATA_MEDIA_TYPE &&
       wantsOldLabel(status, response.headers.list("Accept"))
     ) {
       this.#label = LEGACY_METADATA_MEDIA_TYPE;
-      this.#wanted = true;
+      this.#isDue = true;
     } else {
-      // RFC 3261 §14.1: the session goes on as it was.
+      // RFC 3261 §14.1: the session goes on as it was, and the next change takes along what was refused.
       log.warn({ status, reason }, "siprec: the recorder refused an update");
       owner.warn(PROTOCOL_CODE, `the recorder refused an update of its session: ${status} ${reason}`);
     }
@@ -199,7 +267,8 @@ export class RecordingSession {
     }
     this.#options.log.info({}, "siprec: the recorder asks for a snapshot");
     // Never in the 200 (RFC 7866 §9.2), so after it.
-    queueMicrotask(() => this.refresh());
+    this.#told = undefined;
+    queueMicrotask(() => this.#send());
     return { status: 200 };
   }
 
@@ -223,7 +292,7 @@ export class RecordingSession {
     const waiting = this.#unacknowledged;
     this.#unacknowledged = undefined;
     if (waiting?.offer !== undefined && !this.#over) this.#takeAnswer(waiting.offer, body);
-    if (this.#wanted) void this.#pump();
+    if (this.#isDue) void this.#pump();
   }
 
   #takeAnswer(offer: SessionDescription, body: readonly ReceivedPart[]): void {
@@ -282,8 +351,18 @@ export class RecordingSession {
     this.#options.owner.warn(DISCARDED_CODE, text);
   }
 
-  #ended(end: DialogEnd): void {
+  /** All that an offer of ours says of its lines; equal text: nothing new to offer. */
+  #lines(codecs: readonly Codec[]): string {
+    return JSON.stringify(offeredTracks(this.#options.media.lines, codecs));
+  }
+
+  #close(): void {
     this.#over = true;
+    this.#soon?.cancel();
+  }
+
+  #ended(end: DialogEnd): void {
+    this.#close();
     this.#options.owner.ended(end);
   }
 
