@@ -74,7 +74,7 @@ export interface RtpStreamRow {
   readonly from: number;
   readonly to: number;
   readonly ssrc: string;
-  /** As tshark names it: `g711U`, `telephone-event`. */
+  /** As tshark names it: `g711U`, `g711U, rtpevent`. */
   readonly payload: string;
   readonly packets: number;
   readonly lost: number;
@@ -84,7 +84,7 @@ export interface RtpStreamRow {
 export function rtpStreams(file: string): RtpStreamRow[] {
   const table = tshark(file, "-o", "rtp.heuristic_rtp:TRUE", "-q", "-z", "rtp,streams");
   const rows = table.matchAll(
-    /^\s*[\d.]+\s+[\d.]+\s+\S+\s+(\d+)\s+\S+\s+(\d+)\s+(0x[0-9A-F]+)\s+(\S+)\s+(\d+)\s+(-?\d+) \(/gm,
+    /^\s*[\d.]+\s+[\d.]+\s+\S+\s+(\d+)\s+\S+\s+(\d+)\s+(0x[0-9A-F]+)\s+(\S.*?)\s+(\d+)\s+(-?\d+) \(/gm,
   );
   return [...rows].map(([, from, to, ssrc = "", payload = "", packets, lost]) => ({
     from: Number(from),

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { VoiceName } from "@callfork/testkit";
 import twilio from "twilio";
 import type { Owner } from "./scratch.ts";
 import { TEST_ACCOUNT } from "./server.ts";
+import { voiceFile } from "./voices.ts";
 import { until } from "./waiting.ts";
 
 /** One request of the platform's. */
@@ -26,6 +28,8 @@ export type Reply =
       readonly body?: string;
       readonly headers?: Record<string, string>;
     }
+  /** A voice as a WAV file. */
+  | { readonly voice: VoiceName }
   | "never";
 
 /** A customer's web server: answers with documents, takes callbacks, checks every signature. */
@@ -101,6 +105,10 @@ export class Customer {
     });
     const reply = this.#replies.get(path.split("?")[0] ?? "") ?? { status: 204 };
     if (reply === "never") return;
+    if ("voice" in reply) {
+      response.writeHead(200, { "content-type": "audio/wav" }).end(voiceFile(reply.voice));
+      return;
+    }
     const { status = 200, contentType, body = "", headers } = reply;
     response.writeHead(status, {
       ...headers,

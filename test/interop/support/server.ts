@@ -21,8 +21,8 @@ export class TestServer {
   readonly dataDir: string;
   readonly url: string;
   readonly sipPort: number;
-  readonly accountSid = TEST_ACCOUNT.accountSid;
-  readonly authToken = TEST_ACCOUNT.authToken;
+  readonly accountSid: string = TEST_ACCOUNT.accountSid;
+  readonly authToken: string = TEST_ACCOUNT.authToken;
 
   private constructor(child: Child, dataDir: string, url: string, sipPort: number) {
     this.child = child;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Child } from "./child.ts";
 import { freePort, isListening } from "./ports.ts";
@@ -26,6 +26,8 @@ export interface SippOptions {
   readonly keys?: Readonly<Record<string, string | number>>;
   /** Local port: a free one when absent. */
   readonly port?: number;
+  /** Files that the scenario plays, by name. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
   /** Echo RTP that comes to `[media_port]`. */
   readonly echo?: boolean;
 }
@@ -51,6 +53,7 @@ export class Sipp {
     const folder = scratchFolder(`sipp-${options.scenario.replace(".xml", "")}`);
     // rtp_stream takes names of files in the working directory, and no keywords.
     for (const name of ["alice.ulaw", "bob.ulaw"]) symlinkSync(join(voiceFolder(), name), join(folder, name));
+    for (const [name, bytes] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), bytes);
     const port = options.port ?? (await freePort());
     const { transport = "udp", target, calls = 1 } = options;
     const media = await freePort();

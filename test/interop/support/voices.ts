@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodePcmu, encodePcmu, parseWav, pcmOf } from "@callfork/protocol/audio";
+import { decodePcmu, encodePcmu, parseWav, pcmOf, writeWavHeader } from "@callfork/protocol/audio";
 import { type Located, loadVoice, locateInVoice, type VoiceName } from "@callfork/testkit";
 import { scratchFolder } from "./scratch.ts";
 
@@ -10,6 +10,20 @@ export function encodedVoice(name: VoiceName): Uint8Array {
   const octets = new Uint8Array(samples.length);
   encodePcmu(samples, octets);
   return octets;
+}
+
+/** A voice as a WAV file: 16 bit PCM, mono, 8 kHz. */
+export function voiceFile(name: VoiceName): Uint8Array {
+  const samples = loadVoice(name);
+  const dataBytes = samples.byteLength;
+  const head = writeWavHeader({
+    channels: 1,
+    sampleRateHz: 8_000,
+    bitsPerSample: 16,
+    format: "pcm",
+    dataBytes,
+  });
+  return Buffer.concat([head, new Uint8Array(samples.buffer, samples.byteOffset, dataBytes)]);
 }
 
 /** A voice as whoever receives it over G.711 hears it. */
