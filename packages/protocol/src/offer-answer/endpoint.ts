@@ -13,6 +13,7 @@ import {
 import { answerDirection, effectiveDirectionOf } from "./direction.ts";
 import { buildLine, describe, type LocalPort, type LocalSide, padded, zeroLine } from "./lines.ts";
 import { type NegotiatedMedia, negotiate } from "./negotiated.ts";
+import { isSecurable, type MediaSecurity, protocolsFor, securedAnswer, securedOffer } from "./security.ts";
 
 /** One m-line of an offer. */
 export interface OfferedMedia {
@@ -20,7 +21,7 @@ export interface OfferedMedia {
   readonly kind?: string;
   /** `null` for a line that is removed, or not wanted: port 0. */
   readonly local: LocalPort | null;
-  /** Default `RTP/AVP`. */
+  /** Default `RTP/AVP`; `security` makes `RTP/SAVP` of it where it is to be secured. */
   readonly protocol?: string;
   /** In order of preference, at least one; payload types of our choice. */
   readonly codecs: readonly Codec[];
@@ -36,10 +37,12 @@ export interface OfferOptions extends LocalSide {
 
 /** Makes an offer (RFC 3264 §5). Lines of `previous` that `media` no longer has are kept with port 0. */
 export function createOffer(options: OfferOptions): SessionDescription {
-  const media = options.media.map((offered) => {
+  const { address, previous, security } = options;
+  const media = options.media.map((offered, index) => {
     const { kind = "audio", protocol = "RTP/AVP", direction = "sendrecv", local } = offered;
     const line = buildLine({ ...offered, kind, protocol, direction, ...(local ?? { port: 0 }) });
-    return local ? line : zeroLine(line);
+    const secured = security ? securedOffer(line, { index, address, previous }, security) : line;
+    return local ? secured : zeroLine(secured);
   });
   return describe(options, padded(media, options.previous));
 }
@@ -65,7 +68,7 @@ export interface AnswerOptions extends LocalSide {
   /** By index of the offer's lines; a missing entry refuses the line. */
   readonly lines: readonly (AnswerLine | null)[];
   readonly codecs: readonly CodecCapability[];
-  /** Transports we can handle; default `RTP/AVP` and `RTP/AVPF`. */
+  /** Transports we can handle; default: by the policy of `security`, without it `RTP/AVP` and `RTP/AVPF`. */
   readonly protocols?: readonly string[];
   /** `first`: only the most preferred common codec (and telephone-event), so that the peer cannot change it. Default `all`. */
   readonly choose?: "all" | "first";
@@ -77,19 +80,22 @@ export interface Answer {
   readonly media: readonly NegotiatedMedia[];
 }
 
-export const DEFAULT_PROTOCOLS: readonly string[] = ["RTP/AVP", "RTP/AVPF"];
+/** What is taken without any word of security. */
+export const DEFAULT_PROTOCOLS: readonly string[] = protocolsFor(undefined);
 
 /**
  * Answers an offer as an endpoint (RFC 3264 §6): every line in its place, refused ones with port 0; of the offered
  * formats those we can handle, in the offer's order and under its numbers; direction, label and packet time in kind.
  */
 export function createAnswer(offer: SessionDescription, options: AnswerOptions): Answer {
+  const { address, previous, security } = options;
   const media = offer.media.map((offered, index) => {
     const line = options.lines[index];
     const codecs = chosenCodecs(offered, options);
-    if (!line || codecs.length === 0 || !isUsable(offer, offered, options.protocols))
+    if (!line || codecs.length === 0 || !isUsable(offer, offered, options.protocols, security)) {
       return zeroLine(offered);
-    return buildLine({
+    }
+    const answered = buildLine({
       kind: offered.kind,
       protocol: offered.protocol,
       port: line.port,
@@ -100,6 +106,7 @@ export function createAnswer(offer: SessionDescription, options: AnswerOptions):
       mid: attribute(offered, "mid"),
       label: labelOf(offered),
     });
+    return securedAnswer(answered, offered, { index, address, previous }, security);
   });
   const description = describe(options, media, offer.timings);
   return { description, media: negotiate(description, offer, "local") };
@@ -107,24 +114,35 @@ export function createAnswer(offer: SessionDescription, options: AnswerOptions):
 
 /**
  * Which lines of an offer an answer or a relay can take, so that the caller knows how many ports to find: a transport
- * we speak, a port (only one), and an address.
+ * we speak, a port (only one), an address, and keys of a suite we carry where it is secured.
+ *
+ * @param protocols - default: by the policy of `security`
  */
-export function usableLines(offer: SessionDescription, protocols = DEFAULT_PROTOCOLS): readonly boolean[] {
-  return offer.media.map((offered) => isUsable(offer, offered, protocols));
+export function usableLines(
+  offer: SessionDescription,
+  protocols?: readonly string[],
+  security?: MediaSecurity,
+): readonly boolean[] {
+  return offer.media.map((offered) => isUsable(offer, offered, protocols, security));
 }
 
 /** @internal */
 export function isUsable(
   description: SessionDescription,
   media: MediaDescription,
-  protocols = DEFAULT_PROTOCOLS,
+  protocols?: readonly string[],
+  security?: MediaSecurity,
 ): boolean {
   return (
-    media.port !== 0 &&
-    (media.portCount ?? 1) === 1 &&
-    protocols.includes(media.protocol) &&
-    connectionOf(description, media) !== undefined
+    isReachable(description, media) &&
+    (protocols ?? protocolsFor(security)).includes(media.protocol) &&
+    isSecurable(media, security)
   );
+}
+
+/** @internal A port, only one, and an address. */
+export function isReachable(description: SessionDescription, media: MediaDescription): boolean {
+  return media.port !== 0 && (media.portCount ?? 1) === 1 && connectionOf(description, media) !== undefined;
 }
 
 function chosenCodecs(offered: MediaDescription, options: AnswerOptions): readonly Codec[] {

@@ -41,6 +41,16 @@ export {
   relayOffer,
 } from "./relay.ts";
 export {
+  DEFAULT_CRYPTO_SUITES,
+  isSecureProtocol,
+  type MediaSecurity,
+  type NegotiatedSrtp,
+  protocolsFor,
+  type SrtpDirection,
+  type SrtpPolicy,
+  suitesAtLeast,
+} from "./security.ts";
+export {
   nextOfferAnswerState,
   OFFER_ANSWER,
   OfferAnswer,

@@ -9,6 +9,7 @@ import {
   type SessionDescription,
 } from "../sdp/index.ts";
 import { connectionTo, type OriginOptions, originOf, stampOrigin } from "./origin.ts";
+import type { MediaSecurity } from "./security.ts";
 
 /** A local port for one m-line. */
 export interface LocalPort {
@@ -25,6 +26,8 @@ export interface LocalSide {
   readonly address: string;
   /** What we sent last in this dialog: gives `o=` its version and keeps the count of m-lines. */
   readonly previous?: SessionDescription | undefined;
+  /** What we do about SRTP; default: nothing, as with the policy `never`. */
+  readonly security?: MediaSecurity | undefined;
 }
 
 /** @internal */

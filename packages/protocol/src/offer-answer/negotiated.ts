@@ -15,6 +15,7 @@ import {
   sameCodec,
 } from "../sdp/index.ts";
 import { effectiveDirectionOf, intersectDirections, reverseDirection } from "./direction.ts";
+import { type NegotiatedSrtp, negotiateSrtp } from "./security.ts";
 
 /** A format both sides named, with the number each of them gave it. */
 export interface NegotiatedCodec {
@@ -43,7 +44,7 @@ export interface NegotiatedMedia {
   readonly index: number;
   readonly kind: string;
   readonly protocol: string;
-  /** Neither side put port 0, and there is a common codec. Otherwise no packet, RTP or RTCP, may flow. */
+  /** Neither side put port 0, there is a common codec, and keys agree where there are any. Otherwise no packet, RTP or RTCP, may flow. */
   readonly accepted: boolean;
   readonly localPort: number;
   /** `null` when the line is not accepted, or the peer said `c=0.0.0.0`. */
@@ -58,6 +59,8 @@ export interface NegotiatedMedia {
   readonly ptimeMs?: number;
   /** `a=label` of the offer's line. */
   readonly label?: string;
+  /** The keys of a secured line; absent: packets go in the clear. Never log it. */
+  readonly srtp?: NegotiatedSrtp;
 }
 
 /**
@@ -80,7 +83,8 @@ export function negotiate(
     const common = commonCodecs(ours, theirs, answerer);
     const codecs = common.filter((codec) => !isTelephoneEvent(codec));
     const connection = connectionOf(remote, theirs);
-    if (ours.port === 0 || theirs.port === 0 || codecs.length === 0 || !connection) {
+    const srtp = negotiateSrtp(ours, theirs, answerer);
+    if (ours.port === 0 || theirs.port === 0 || codecs.length === 0 || !connection || srtp === "mismatch") {
       return refusedMedia(index, offered);
     }
     const clockRateHz = codecs[0]!.clockRateHz;
@@ -105,6 +109,7 @@ export function negotiate(
       ],
       ...(ptimeMs !== undefined && { ptimeMs }),
       ...(label !== undefined && { label }),
+      ...(srtp !== undefined && { srtp }),
     };
   });
 }

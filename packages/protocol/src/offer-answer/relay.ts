@@ -13,18 +13,21 @@ import {
   withoutAttributes,
 } from "../sdp/index.ts";
 import { answerDirection, effectiveDirectionOf } from "./direction.ts";
-import { isUsable } from "./endpoint.ts";
+import { isReachable, isUsable } from "./endpoint.ts";
 import { type LocalPort, type LocalSide, padded, rtcpAttributes, zeroLine } from "./lines.ts";
 import { type NegotiatedMedia, negotiate, refusedMedia } from "./negotiated.ts";
 import { connectionTo, originOf, stampOrigin } from "./origin.ts";
 import { staysOnLeg } from "./relay-attributes.ts";
+import { type MediaSecurity, securedAnswer, securedOffer } from "./security.ts";
 
 /** Our side of the leg a description goes out on. */
 export interface RelaySide extends LocalSide {
   /** Ports that face that leg, by index of the m-lines; `null` or missing refuses the line. */
   readonly ports: readonly (LocalPort | null)[];
-  /** Transports we relay; default `RTP/AVP` and `RTP/AVPF`. */
+  /** Transports we relay; default: by the policies, without any `RTP/AVP` and `RTP/AVPF`. */
   readonly protocols?: readonly string[];
+  /** `relayOffer` only: what we do about SRTP on the leg the offer came from. `security` is that of the other. */
+  readonly offererSecurity?: MediaSecurity | undefined;
 }
 
 /**
@@ -32,15 +35,17 @@ export interface RelaySide extends LocalSide {
  *
  * Every line keeps its place, its formats and their numbers, direction, label and all attributes that are not about
  * the first leg's transport. Address and ports become ours; a line that is not relayed has port 0. A hold by
- * `c=0.0.0.0` becomes `a=sendonly` or `a=inactive`. Lines the other leg has beyond these stay, with port 0.
+ * `c=0.0.0.0` becomes `a=sendonly` or `a=inactive`. Lines the other leg has beyond these stay, with port 0. Each leg has
+ * its own keys, or none: RTP and SRTP go together in any mixture (RFC 7866 §12.2: "decrypt and re-encrypt").
  *
  * @see RFC 3264 §5, §8; RFC 7092 §3.2 (SDP-modifying B2BUA)
  */
 export function relayOffer(offer: SessionDescription, side: RelaySide): SessionDescription {
   const media = offer.media.map((offered, index) => {
     const port = side.ports[index];
-    if (!port || !isUsable(offer, offered, side.protocols)) return zeroLine(offered);
-    return relayedLine(offered, port, effectiveDirectionOf(offer, offered));
+    if (!port || !isUsable(offer, offered, side.protocols, side.offererSecurity)) return zeroLine(offered);
+    const line = relayedLine(offered, port, effectiveDirectionOf(offer, offered));
+    return securedOffer(line, { index, address: side.address, previous: side.previous }, side.security);
   });
   return relayedDescription(offer, padded(media, side.previous), side);
 }
@@ -83,14 +88,18 @@ export function relayAnswer(input: RelayAnswerInput): Result<RelayedAnswer, Rela
   const media = offer.media.map((offered, index) => {
     const port = input.ports[index];
     const answered = answer.media[index]!;
-    const taken = answererMedia[index]?.accepted && isUsable(answer, answered, [answered.protocol]);
-    if (!port || !taken || !isUsable(offer, offered, input.protocols)) return zeroLine(offered);
+    const taken = answererMedia[index]?.accepted && isReachable(answer, answered);
+    if (!port || !taken || !isUsable(offer, offered, input.protocols, input.security))
+      return zeroLine(offered);
     const direction = answerDirection(
       effectiveDirectionOf(offer, offered),
       effectiveDirectionOf(answer, answered),
     );
     const line = withOfferedFormats(answered, offered);
-    return relayedLine({ ...line, kind: offered.kind, protocol: offered.protocol }, port, direction);
+    const { kind, protocol } = offered;
+    const relayed = relayedLine({ ...line, kind, protocol }, port, direction);
+    const place = { index, address: input.address, previous: input.previous };
+    return securedAnswer(relayed, offered, place, input.security);
   });
   const description = relayedDescription({ ...answer, timings: offer.timings }, media, input);
   const offererMedia = negotiate(description, offer, "local");

@@ -1,5 +1,5 @@
-/** The Result of the text room, for rooms whose only door is this one. */
-export { err, ok, type Result } from "../text/index.ts";
+/** What of the text room is needed by rooms whose only door is this one. */
+export { err, ok, type Random, type Result } from "../text/index.ts";
 export {
   codecsOf,
   isRtpProtocol,
@@ -34,9 +34,7 @@ export {
 export {
   attribute,
   attributes,
-  type CryptoAttribute,
   connectionOf,
-  cryptoOf,
   directionOf,
   hostOf,
   isDirection,
@@ -54,3 +52,14 @@ export {
   recordIndicationOf,
   recordPreferenceOf,
 } from "./record.ts";
+export {
+  CRYPTO_SUITES,
+  type CryptoAttribute,
+  type CryptoError,
+  type CryptoKey,
+  type CryptoSuite,
+  cryptoOf,
+  formatCrypto,
+  isCryptoSuite,
+  parseCrypto,
+} from "./sdes.ts";

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   codecsOf,
-  cryptoOf,
   directionOf,
   isHeld,
   isToken,
@@ -125,23 +124,6 @@ test("ptime: positive numbers only", () => {
   for (const bad of ["", "0", "-20", "x", "1e9"])
     assert.equal(ptimeOf(line(AUDIO, `a=ptime:${bad}`)), undefined, bad);
   assert.equal(ptimeOf(line(AUDIO)), undefined);
-});
-
-test("crypto lines as data; malformed ones are left out", () => {
-  const media = line(
-    "m=audio 4000 RTP/SAVP 0",
-    "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4 UNENCRYPTED_SRTCP",
-    "a=crypto:x AES inline:1",
-    "a=crypto:2",
-  );
-  assert.deepEqual(cryptoOf(media), [
-    {
-      tag: "1",
-      suite: "AES_CM_128_HMAC_SHA1_80",
-      keyParameters: "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4",
-      sessionParameters: ["UNENCRYPTED_SRTCP"],
-    },
-  ]);
 });
 
 test("[R7866-7.1.2-2] a=record: on, off, paused; the media's word counts before the session's", () => {

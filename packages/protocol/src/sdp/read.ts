@@ -107,20 +107,3 @@ export function ptimeOf(media: MediaDescription): number | undefined {
   const ptimeMs = Number(text);
   return ptimeMs > 0 ? ptimeMs : undefined;
 }
-
-/** One `a=crypto` line, as data (RFC 4568 §9.1). It holds keys: never log it. */
-export interface CryptoAttribute {
-  readonly tag: string;
-  readonly suite: string;
-  readonly keyParameters: string;
-  readonly sessionParameters: readonly string[];
-}
-
-/** The well-formed `a=crypto` lines in order of preference. */
-export function cryptoOf(media: MediaDescription): readonly CryptoAttribute[] {
-  return attributes(media, "crypto").flatMap((value) => {
-    const [tag, suite, keyParameters, ...sessionParameters] = value.split(/[ \t]+/).filter(Boolean);
-    if (!tag || !/^\d{1,9}$/.test(tag) || !suite || !keyParameters) return [];
-    return [{ tag, suite, keyParameters, sessionParameters }];
-  });
-}

@@ -24,7 +24,11 @@ test("[R3711-4.2.1-1] HMAC-SHA1 over precomputed pads is that of OpenSSL, for ev
           const end = Buffer.alloc(trailer === null ? 0 : 4);
           if (trailer !== null) end.writeUInt32BE(trailer);
           hmac.sign(bytes, 5, message.length, trailer ?? NO_TRAILER, tagAt, tagLength);
-          const expected = createHmac("sha1", key).update(message).update(end).digest().subarray(0, tagLength);
+          const expected = createHmac("sha1", key)
+            .update(message)
+            .update(end)
+            .digest()
+            .subarray(0, tagLength);
           assert.deepEqual(bytes.subarray(tagAt, tagAt + tagLength), expected);
           assert.ok(hmac.verify(bytes, 5, message.length, trailer ?? NO_TRAILER, tagAt, tagLength));
           bytes[tagAt + tagLength - 1]! ^= 0x80;
