@@ -13,6 +13,8 @@ export {
 } from "./packet-io.ts";
 export { PortPairs, type PortPairsOptions, PortsExhaustedError } from "./port-pairs.ts";
 export { createResolver, type ResolverOptions } from "./resolver.ts";
+export { createAddressDns, createSipDns, type SipDns, type SipDnsOptions } from "./sip-dns.ts";
+export { createSipLocator, type SipLocatorOptions } from "./sip-locator.ts";
 export { createSipTransports, type SipTransportLimits, type SipTransportsOptions } from "./sip-transports.ts";
 export { createSrtpCiphers } from "./srtp-ciphers.ts";
 export { loadTlsSet, type TlsFiles, type TlsIdentity, type TlsSet } from "./tls-material.ts";

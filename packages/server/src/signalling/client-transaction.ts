@@ -70,12 +70,12 @@ export class ClientTransaction {
    * A connection was closed. When it is the one that took our INVITE and nothing has come back yet, waiting for Timer B
    * would help nobody: the next address is tried.
    */
-  flowClosed(flow: SipFlow): void {
+  flowClosed(flow: SipFlow, cause?: Error): void {
     if (!this.#taken || this.request.method !== "INVITE" || this.#to.transport !== flow.transport) return;
     const address = addressOf(this.#to);
     const port = "port" in this.#to ? this.#to.port : this.#to.remotePort;
     if (address !== flow.remoteAddress || port !== flow.remotePort) return;
-    this.#transportReason = new Error("the connection was closed before an answer came");
+    this.#transportReason = cause ?? new Error("the connection was closed before an answer came");
     this.#driver.carryOut(this.#machine.transportError(this.#clock.now()));
   }
 

@@ -1,6 +1,6 @@
 import type { DigestHashes, TransactionTimers } from "@callfork/protocol/sip";
 import { type Random, toHex } from "@callfork/protocol/text";
-import type { Clock, Resolver, SipTransports } from "../net/index.ts";
+import type { Clock, SipLocator, SipTransports } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogTable } from "./dialog-table.ts";
 import type { TransactionLayer } from "./transaction-layer.ts";
@@ -8,7 +8,7 @@ import type { TransactionLayer } from "./transaction-layer.ts";
 /** What every part of the user agent works with. */
 export interface Core {
   readonly transports: SipTransports;
-  readonly resolver: Resolver;
+  readonly locator: SipLocator;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

@@ -2,7 +2,7 @@ import { hasSessionDescription, receivedParts } from "./body.ts";
 import { ACCEPT, ALLOW, REGISTERED_METHODS, SUPPORTED } from "./capabilities.ts";
 import { retryAfterSeconds } from "./core.ts";
 import type { InviteDialog } from "./invite-dialog.ts";
-import { formatContact } from "./outgoing-request.ts";
+import { formatContact, schemeOf } from "./outgoing-request.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type { DialogAnswer, HeaderLine } from "./types.ts";
 
@@ -146,7 +146,8 @@ export class DialogServer {
       const { core, contact } = this.#owner;
       const { transport, remoteAddress } = transaction.flow;
       const sentBy = core.transports.sentBy(transport, remoteAddress);
-      lines.push(["Contact", formatContact(sentBy, transport, contact)], ...capabilityLines());
+      const uri = formatContact(sentBy, transport, contact, schemeOf(transaction.request));
+      lines.push(["Contact", uri], ...capabilityLines());
       lines.push(...this.#owner.timer.answer(transaction.request));
       this.#owner.describe(body);
     }

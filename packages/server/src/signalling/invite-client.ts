@@ -63,6 +63,7 @@ export class InviteClient implements OutgoingInvite {
       {
         create: () => this.#create(),
         destination: options.destination,
+        tls: options.tls,
         contact: { user: options.contactUser, parameters: options.contactParameters },
         digest: this.#digest,
         isWanted: () => this.#givingUp === undefined,
@@ -182,14 +183,15 @@ export class InviteClient implements OutgoingInvite {
     this.#fail({ status, reason, response, cause: "rejected", message: `${status} ${reason}` });
   }
 
-  #requestFailed({ cause, message }: RequestFailure): void {
+  #requestFailed({ cause, message, transportReason }: RequestFailure): void {
     if (this.#isOver) return;
     if (this.#givingUp !== undefined) {
       this.#fail(this.#gaveUp());
       return;
     }
     const told = cause === "unsendable" ? "unresolvable" : cause;
-    this.#fail({ ...this.#ownFailure(statusOf(cause)), cause: told, message });
+    const why = transportReason && { transportReason };
+    this.#fail({ ...this.#ownFailure(statusOf(cause)), cause: told, message, ...why });
   }
 
   #giveUp(why: "canceled" | "timeout", reason?: string): void {

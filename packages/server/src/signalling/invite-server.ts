@@ -7,7 +7,7 @@ import { capabilityLines } from "./dialog-server.ts";
 import type { DialogOwner } from "./dialog-table.ts";
 import { InviteOverError } from "./errors.ts";
 import { InviteDialog } from "./invite-dialog.ts";
-import { type ContactOptions, formatContact } from "./outgoing-request.ts";
+import { type ContactOptions, formatContact, schemeOf } from "./outgoing-request.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type {
   HeaderLine,
@@ -166,7 +166,8 @@ export class InviteServer implements IncomingInvite, DialogOwner {
 
   #contact(options: ContactOptions): string {
     const { transport, remoteAddress } = this.flow;
-    return formatContact(this.#core.transports.sentBy(transport, remoteAddress), transport, options);
+    const sentBy = this.#core.transports.sentBy(transport, remoteAddress);
+    return formatContact(sentBy, transport, options, schemeOf(this.request));
   }
 
   #everyMinute(): void {

@@ -1,6 +1,6 @@
 import type { DigestHashes, TransactionTimers } from "@callfork/protocol/sip";
 import type { Random } from "@callfork/protocol/text";
-import type { Clock, Resolver, SipTransports } from "../net/index.ts";
+import type { Clock, Resolver, SipLocator, SipTransports } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { StrangerPolicy } from "./strangers.ts";
 import type { UserAgent } from "./types.ts";
@@ -12,6 +12,8 @@ export type TurnedAway = "silence" | "flood" | "overload";
 export interface UserAgentOptions {
   readonly transports: SipTransports;
   readonly resolver: Resolver;
+  /** Finds servers as RFC 3263 says; when left out, `resolver`'s addresses are all there is. */
+  readonly locator?: SipLocator;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

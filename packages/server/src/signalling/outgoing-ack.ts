@@ -26,11 +26,11 @@ export class OutgoingAck {
       void this.#try();
       return;
     }
-    const { resolver, transports } = this.#core;
+    const { locator, transports } = this.#core;
     const found = findTargets({
       uri: this.#routed.nextHop,
       path: this.#path,
-      resolver,
+      locator,
       available: transports.available,
     });
     const use = (targets: Awaited<typeof found>): void => {

@@ -5,11 +5,18 @@ import {
   formatVia,
   MAGIC_COOKIE,
   parseNameAddr,
+  parseRetryAfter,
   type RoutedRequest,
   type SipRequest,
   type SipResponse,
 } from "@callfork/protocol/sip";
-import type { SipDestination, SipTransportName } from "../net/index.ts";
+import {
+  type SipDestination,
+  type SipTlsContext,
+  type SipTransportName,
+  TransportError,
+  type TransportErrorReason,
+} from "../net/index.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
 import { type Core, token } from "./core.ts";
 import { addressOf, findTargets, type Target, type Targets } from "./targets.ts";
@@ -17,6 +24,9 @@ import { callIdOf } from "./transaction-layer.ts";
 
 /** RFC 3261 §18.1.1: larger requests need a transport with congestion control when the path MTU is unknown. */
 const LARGEST_DATAGRAM_REQUEST = 1_300;
+
+/** A server that asks for more is asked again all the same. */
+const LONGEST_BLOCK_MS = 300_000;
 
 /** Challenges answered for one request: a new realm, a second one of another proxy, a nonce grown stale. */
 const MAX_CHALLENGES = 3;
@@ -31,7 +41,9 @@ export interface OutgoingRequestOptions {
   /** Makes the request, without Via and Contact; once more, with the next CSeq, after each challenge. */
   create(): RoutedRequest;
   readonly destination?: SipDestination | undefined;
-  /** See `TargetOptions.path`. */
+  /** See `TargetOptions`. */
+  readonly tls?: Omit<SipTlsContext, "serverName"> | undefined;
+  /** See `TargetOptions`. */
   readonly path?: Target | undefined;
   /** Given for requests that carry a Contact. */
   readonly contact?: ContactOptions | undefined;
@@ -43,6 +55,8 @@ export interface OutgoingRequestOptions {
 export interface RequestFailure {
   readonly cause: "timeout" | "transport" | "unresolvable" | "unsendable";
   readonly message: string;
+  /** What the transport said of the last address. */
+  readonly transportReason?: TransportErrorReason;
 }
 
 export interface OutgoingRequestHandlers {
@@ -54,7 +68,7 @@ export interface OutgoingRequestHandlers {
 
 /**
  * One request on its way: finds the next hop's addresses, picks the transport by size, goes on to the next address
- * when a transport fails, and answers challenges.
+ * after a failed transport, a time-out or a 503 (RFC 3263 §4.3), and answers challenges.
  */
 export class OutgoingRequest {
   readonly #core: Core;
@@ -90,12 +104,13 @@ export class OutgoingRequest {
 
   start(): void {
     this.#routed = this.#create();
-    const { resolver, transports } = this.#core;
+    const { locator, transports } = this.#core;
     const found = findTargets({
       uri: this.#routed.nextHop,
       destination: this.#options.destination,
+      tls: this.#options.tls,
       path: this.#options.path,
-      resolver,
+      locator,
       available: transports.available,
     });
     if (found instanceof Promise) void found.then((targets) => this.#begin(targets));
@@ -146,21 +161,38 @@ export class OutgoingRequest {
     const attempt = this.#attempts;
     const isCurrent = (): boolean => attempt === this.#attempts && !this.#hasFinal;
     const transaction = this.#core.transactions.startClient(chosen.request, chosen.target, {
-      onResponse: (response) => this.#respond(response),
-      onTimeout: () => isCurrent() && this.#fail("timeout", `no answer from ${addressOf(target)}`),
-      onTransportError: (reason) =>
-        isCurrent() &&
-        this.#next(chosen.target, reason instanceof Error ? reason.message : "the transport failed"),
+      onResponse: (response) => this.#respond(response, target),
+      onTimeout: () => isCurrent() && this.#timedOut(target),
+      onTransportError: (reason) => isCurrent() && this.#transportFailed(chosen.target, target, reason),
     });
     if (transaction === undefined) this.#fail("transport", "too many transactions");
     else this.#transaction = transaction;
   }
 
+  #timedOut(target: Target): void {
+    this.#block(target);
+    const isLast = this.#targetIndex + 1 >= this.#targets.length;
+    const message = `no answer from ${addressOf(target)}`;
+    if (isLast || this.#options.isWanted?.() === false) this.#fail("timeout", message);
+    else {
+      this.#mustUseUdp = false;
+      this.#targetIndex += 1;
+      this.#attempt();
+    }
+  }
+
+  #transportFailed(failed: Target, target: Target, reason: unknown): void {
+    // A datagram may still get through where the TCP that its size called for does not.
+    if (failed.transport === target.transport) this.#block(target);
+    const message = reason instanceof Error ? reason.message : "the transport failed";
+    this.#next(failed, message, reason instanceof TransportError ? reason.reason : undefined);
+  }
+
   /** The transport failed: UDP where TCP was only our choice, then the next address. */
-  #next(failed: Target, message: string): void {
+  #next(failed: Target, message: string, reason?: TransportErrorReason): void {
     if (this.#isOver) return;
     if (this.#options.isWanted?.() === false) {
-      this.#fail("transport", message);
+      this.#fail("transport", message, reason);
       return;
     }
     const target = this.#targets[this.#targetIndex];
@@ -171,11 +203,35 @@ export class OutgoingRequest {
       this.#targetIndex += 1;
     }
     if (this.#targetIndex < this.#targets.length) this.#attempt();
-    else this.#fail("transport", message);
+    else this.#fail("transport", message, reason);
   }
 
-  #respond(response: SipResponse): void {
-    if (this.#isOver) return;
+  /** §4.3: it is not tried before others for as long as Retry-After says, or a while. */
+  #block(target: Target, retryAfterSeconds?: number): void {
+    if (!("address" in target)) return;
+    const forMs = retryAfterSeconds && Math.min(retryAfterSeconds * 1000, LONGEST_BLOCK_MS);
+    this.#core.locator.failed(target, forMs ? { forMs } : {});
+  }
+
+  /** §4.3: a 503 is like a failed transport. The last one is told to the user. */
+  #goesOn({ status, headers }: SipResponse, target: Target): boolean {
+    if (status !== 503) {
+      if ("address" in target) this.#core.locator.succeeded(target);
+      return false;
+    }
+    const retryAfter = parseRetryAfter(headers.get("Retry-After") ?? "");
+    this.#block(target, retryAfter.ok ? retryAfter.value.seconds : undefined);
+    const isCurrent = this.#targets[this.#targetIndex] === target && !this.#hasFinal;
+    const hasMore = this.#targetIndex + 1 < this.#targets.length;
+    if (!isCurrent || !hasMore || this.#options.isWanted?.() === false) return false;
+    this.#mustUseUdp = false;
+    this.#targetIndex += 1;
+    this.#attempt();
+    return true;
+  }
+
+  #respond(response: SipResponse, target: Target): void {
+    if (this.#isOver || this.#goesOn(response, target)) return;
     const isChallenge = response.status === 401 || response.status === 407;
     const { digest } = this.#options;
     const mayRetry = this.#challenges < MAX_CHALLENGES && this.#options.isWanted?.() !== false;
@@ -191,12 +247,12 @@ export class OutgoingRequest {
     this.#handlers.onResponse(response);
   }
 
-  #fail(cause: RequestFailure["cause"], message: string): void {
+  #fail(cause: RequestFailure["cause"], message: string, transportReason?: TransportErrorReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const callId = this.#routed === undefined ? "" : callIdOf(this.#routed.request);
     this.#core.log.info({ callId, cause }, `${this.#routed?.request.method ?? "request"} failed: ${message}`);
-    this.#handlers.onFailure({ cause, message });
+    this.#handlers.onFailure({ cause, message, ...(transportReason && { transportReason }) });
   }
 }
 
@@ -240,7 +296,7 @@ function address(
   ]);
   headers.prepend("Via", formatVia({ transport: transport.toUpperCase(), ...sentBy, params }));
   if (contact !== undefined && !headers.has("Contact")) {
-    headers.append("Contact", formatContact(sentBy, transport, contact));
+    headers.append("Contact", formatContact(sentBy, transport, contact, schemeOf(request)));
   }
   return { ...request, headers };
 }
@@ -250,14 +306,29 @@ export function formatContact(
   sentBy: { readonly host: string; readonly port: number },
   transport: SipTransportName,
   { user, parameters = "" }: ContactOptions,
+  scheme: "sip" | "sips" = "sip",
 ): string {
   const uri = formatSipUri({
-    scheme: "sip",
+    scheme,
     ...(user ? { user } : {}),
     ...sentBy,
-    params: new Map(transport === "udp" ? [] : [["transport", transport]]),
+    params: new Map(CONTACT_PARAMETERS[transport]),
   });
   return `<${uri}>${parameters}`;
+}
+
+/** RFC 7118 §5.2 knows `ws` alone: what secures it is the scheme, or the connection that the peer came by. */
+const CONTACT_PARAMETERS: Readonly<Record<SipTransportName, readonly (readonly [string, string])[]>> = {
+  udp: [],
+  tcp: [["transport", "tcp"]],
+  tls: [["transport", "tls"]],
+  ws: [["transport", "ws"]],
+  wss: [["transport", "ws"]],
+};
+
+/** RFC 3261 §8.1.1.8, §12.1.1: a request to a SIPS URI and its answer name SIPS Contacts. */
+export function schemeOf(request: SipRequest): "sip" | "sips" {
+  return /^sips:/i.test(request.uri) ? "sips" : "sip";
 }
 
 /** An address as From or To wants it: in brackets, so that parameters added behind are the header's. */

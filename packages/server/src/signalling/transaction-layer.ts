@@ -20,7 +20,7 @@ import { FloodGuard } from "./flood-guard.ts";
 import type { TurnedAway } from "./options.ts";
 import { ServerTransaction, statelessResponse } from "./server-transaction.ts";
 import type { MessageTrace } from "./trace.ts";
-import { responseFallback, responsePath, stampVia } from "./via.ts";
+import { noteAlias, responseFallback, responsePath, stampVia } from "./via.ts";
 
 export interface TransactionLayerOptions {
   readonly transports: SipTransports;
@@ -65,8 +65,8 @@ export class TransactionLayer {
     this.#flood = new FloodGuard(options.maximumRequestsPerSecond);
     options.transports.attach({
       onMessage: (bytes, flow) => this.#receive(bytes, flow),
-      onFlowClosed: (flow) => {
-        for (const client of [...this.#clients.values()]) client.flowClosed(flow);
+      onFlowClosed: (flow, cause) => {
+        for (const client of [...this.#clients.values()]) client.flowClosed(flow, cause);
       },
       onFramingError: (error, flow) => {
         options.log.warn({ callId: "", ...error, peer: peerOf(flow) }, "SIP stream lost its framing");
@@ -129,7 +129,9 @@ export class TransactionLayer {
   }
 
   #receive(bytes: Uint8Array, flow: SipFlow): void {
-    const framing = flow.transport === "udp" ? "datagram" : "stream";
+    // RFC 7118 §5.1: one WebSocket message is one SIP message, whatever Content-Length says or leaves out.
+    const isStream = flow.transport === "tcp" || flow.transport === "tls";
+    const framing = isStream ? "stream" : "datagram";
     const parsed = parseSipMessage(bytes, { framing });
     if (!parsed.ok) {
       if (parsed.error.code !== "SIP_EMPTY") this.#receiveMalformed(bytes, parsed.error, flow);
@@ -190,6 +192,7 @@ export class TransactionLayer {
       this.#options.onTurnedAway("silence");
       return;
     }
+    noteAlias(request, flow, this.#options.transports);
     stampVia(request, flow);
     if (!this.#admit(request, flow)) return;
     this.#startServer(key, request, flow);

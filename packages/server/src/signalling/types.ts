@@ -1,5 +1,5 @@
 import type { SipRequest, SipResponse } from "@callfork/protocol/sip";
-import type { SipDestination, SipFlow } from "../net/index.ts";
+import type { SipDestination, SipFlow, SipTlsContext, TransportErrorReason } from "../net/index.ts";
 
 /** A body with its type; `disposition` becomes Content-Disposition. */
 export interface SipBody {
@@ -24,6 +24,8 @@ export interface InviteOptions {
   readonly contactUser?: string;
   /** Send here instead of resolving the Request-URI. */
   readonly destination?: SipDestination;
+  /** Our certificate for this peer and who may vouch for it (PEM), instead of the node's. */
+  readonly tls?: Omit<SipTlsContext, "serverName">;
   /** For 401 and 407 (RFC 7616: MD5, SHA-256). */
   readonly credentials?: { readonly username: string; readonly password: string };
   /** Give up (CANCEL when ringing) when no final answer came in this time. Default: Timer B / 180 s after a provisional. */
@@ -39,6 +41,8 @@ export interface InviteFailure {
   /** "unresolvable": never sent, for want of an address (404) or because it could not be written (500). */
   readonly cause: "rejected" | "timeout" | "transport" | "canceled" | "unresolvable";
   readonly message: string;
+  /** For cause "transport": what the transport said of the last address. */
+  readonly transportReason?: TransportErrorReason;
 }
 
 export interface OutgoingInviteHandlers {

@@ -7,6 +7,7 @@ import {
   type SipResponse,
 } from "@callfork/protocol/sip";
 import type { SipFlow } from "../net/index.ts";
+import { createAddressDns, createSipLocator } from "../net/index.ts";
 import { receivedBody } from "./body.ts";
 import { ALLOW, REGISTERED_METHODS } from "./capabilities.ts";
 import { type Core, retryAfterSeconds, token } from "./core.ts";
@@ -72,7 +73,7 @@ class Agent implements SipUserAgent {
     });
     this.#core = {
       transports,
-      resolver,
+      locator: options.locator ?? createSipLocator({ dns: createAddressDns(resolver), clock, random }),
       clock,
       random,
       log,
@@ -121,11 +122,11 @@ class Agent implements SipUserAgent {
     };
     const contact = { user: options.contactUser, parameters: options.contactParameters };
     const digest = options.credentials && new DigestClient(options.credentials, hashes, random);
-    const { destination } = options;
+    const { destination, tls } = options;
     return new Promise((resolve) => {
       new OutgoingRequest(
         this.#core,
-        { create, destination, contact, digest },
+        { create, destination, tls, contact, digest },
         {
           onResponse: (response) => response.status >= 200 && resolve(response),
           onFailure: ({ cause, message }) => resolve(localResponse(statusOf(cause), message)),

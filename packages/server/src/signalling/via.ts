@@ -1,5 +1,5 @@
 import { formatVia, type SipRequest, topVia } from "@callfork/protocol/sip";
-import type { SipDestination, SipFlow } from "../net/index.ts";
+import type { SipDestination, SipFlow, SipTransports } from "../net/index.ts";
 
 /**
  * Writes where a request came from into its topmost Via: `received` when the sent-by host is not the source address
@@ -17,6 +17,13 @@ export function stampVia(request: SipRequest, flow: SipFlow): void {
   request.headers.set("Via", values);
 }
 
+/** RFC 5923 §8: the sender of a request over TLS lets us use its connection for requests to the port of its sent-by. */
+export function noteAlias(request: SipRequest, flow: SipFlow, transports: SipTransports): void {
+  if (flow.transport !== "tls") return;
+  const via = topVia(request);
+  if (via?.params.has("alias")) transports.aliasFlow?.(flow, via.port ?? 5061);
+}
+
 /**
  * Where a response goes (RFC 3261 §18.2.2, RFC 3581 §4). Over TCP back on the connection; over UDP to the source port
  * when `rport` was asked for, else to the source address at the port of the sent-by. `maddr` is not followed: it
@@ -32,6 +39,11 @@ export function responsePath(request: SipRequest, flow: SipFlow): SipFlow | SipD
 /** §18.2.2: when the connection is gone, a new one to the `received` address at the sent-by's port. */
 export function responseFallback(request: SipRequest, flow: SipFlow): SipDestination | undefined {
   const via = topVia(request);
-  if (flow.transport === "udp" || via === undefined) return undefined;
-  return { transport: flow.transport, address: flow.remoteAddress, port: via.port ?? 5060 };
+  if (via === undefined) return undefined;
+  const { transport, remoteAddress: address } = flow;
+  if (transport === "tcp") return { transport, address, port: via.port ?? 5060 };
+  // RFC 5922 §7.3: whoever answers there must be whom the request said it was.
+  return transport === "tls"
+    ? { transport, address, port: via.port ?? 5061, tls: { serverName: via.host } }
+    : undefined;
 }
