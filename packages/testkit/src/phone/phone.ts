@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { decodePcma, decodePcmu, encodePcma, encodePcmu } from "@callfork/protocol/audio";
+import type { Direction } from "@callfork/protocol/sdp";
 import {
   createResolver,
   createSipTransports,
@@ -17,7 +18,14 @@ import {
   type UserAgent,
 } from "@callfork/server/signalling";
 import { RtpEndpoint } from "./rtp-endpoint.ts";
-import { PAYLOAD_TYPES, type PhoneCodec, phoneDescription, remoteAudio } from "./session-description.ts";
+import {
+  answerTo,
+  PAYLOAD_TYPES,
+  type PhoneCodec,
+  phoneDescription,
+  type RemoteAudio,
+  remoteAudio,
+} from "./session-description.ts";
 
 export interface TestPhoneOptions {
   /** User part of the phone's URI. */
@@ -47,6 +55,11 @@ export interface PhoneCall {
   /** Stops or goes on speaking; a new call speaks at once. */
   mute(): void;
   speak(): void;
+  /**
+   * Puts the other side on hold by re-INVITE, or takes it back. Rejects with `CallRefusedError`.
+   * @returns the direction that the answer gives the audio: `recvonly` to a hold that was understood
+   */
+  hold(on: boolean): Promise<Direction>;
   hangUp(): Promise<void>;
   /** Resolves when the dialog is over. */
   readonly ended: Promise<"local" | "remote">;
@@ -184,21 +197,30 @@ export class TestPhone {
   }
 
   #converse(dialog: SipDialog, endpoint: RtpEndpoint, body: readonly ReceivedPart[]): LivePhoneCall {
-    const call = new LivePhoneCall(dialog, endpoint, this.#codec, () => this.#calls.delete(call));
-    this.#calls.add(call);
     let version = 1;
-    const follow = (parts: readonly ReceivedPart[]): boolean => {
+    const call = new LivePhoneCall(
+      dialog,
+      endpoint,
+      this.#codec,
+      (hold) => this.#describe(endpoint, ++version, hold ? "sendonly" : "sendrecv"),
+      () => this.#calls.delete(call),
+    );
+    this.#calls.add(call);
+    const follow = (parts: readonly ReceivedPart[]): RemoteAudio | undefined => {
       const description = parts.find((part) => part.mediaType === "application/sdp");
       const remote = description && remoteAudio(description.bytes, this.#codec);
       if (remote !== undefined) endpoint.setRemote(remote.address, remote.port);
-      return remote !== undefined;
+      return remote;
     };
     dialog.attach({
-      onReinvite: (_request, parts) =>
-        follow(parts) ? { status: 200, body: this.#describe(endpoint, ++version) } : { status: 488 },
+      onReinvite: (_request, parts) => {
+        const remote = follow(parts);
+        if (remote === undefined) return { status: 488 };
+        return { status: 200, body: this.#describe(endpoint, ++version, answerTo(remote.direction)) };
+      },
       onEnded: (why) => call.end(why.by),
     });
-    if (follow(body)) endpoint.speak();
+    if (follow(body) !== undefined) endpoint.speak();
     return call;
   }
 
@@ -210,12 +232,13 @@ export class TestPhone {
     });
   }
 
-  #describe(endpoint: RtpEndpoint, version: number): SipBody {
+  #describe(endpoint: RtpEndpoint, version: number, direction: Direction = "sendrecv"): SipBody {
     const bytes = phoneDescription({
       address: this.#address,
       port: endpoint.port,
       codec: this.#codec,
       version,
+      direction,
     });
     return { contentType: "application/sdp", bytes };
   }
@@ -226,14 +249,22 @@ class LivePhoneCall implements PhoneCall {
   readonly #dialog: SipDialog;
   readonly #endpoint: RtpEndpoint;
   readonly #codec: PhoneCodec;
+  readonly #describe: (hold: boolean) => SipBody;
   readonly #onReleased: () => void;
   #resolveEnded: (by: "local" | "remote") => void = () => {};
   #released = false;
 
-  constructor(dialog: SipDialog, endpoint: RtpEndpoint, codec: PhoneCodec, onReleased: () => void) {
+  constructor(
+    dialog: SipDialog,
+    endpoint: RtpEndpoint,
+    codec: PhoneCodec,
+    describe: (hold: boolean) => SipBody,
+    onReleased: () => void,
+  ) {
     this.#dialog = dialog;
     this.#endpoint = endpoint;
     this.#codec = codec;
+    this.#describe = describe;
     this.#onReleased = onReleased;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -263,6 +294,15 @@ class LivePhoneCall implements PhoneCall {
 
   speak(): void {
     this.#endpoint.speak();
+  }
+
+  async hold(on: boolean): Promise<Direction> {
+    const response = await this.#dialog.reinvite({ body: this.#describe(on) });
+    if (response.status >= 300) throw new CallRefusedError(response.status, response.reason);
+    const answer = remoteAudio(response.body, this.#codec);
+    if (answer === undefined) throw new CallRefusedError(488, "an answer without audio");
+    this.#endpoint.setRemote(answer.address, answer.port);
+    return answer.direction;
   }
 
   async hangUp(): Promise<void> {

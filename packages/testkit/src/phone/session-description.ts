@@ -1,4 +1,11 @@
-import { codecsOf, connectionOf, hostOf, parseSessionDescription } from "@callfork/protocol/sdp";
+import {
+  codecsOf,
+  connectionOf,
+  type Direction,
+  directionOf,
+  hostOf,
+  parseSessionDescription,
+} from "@callfork/protocol/sdp";
 
 export type PhoneCodec = "PCMU" | "PCMA";
 
@@ -10,6 +17,8 @@ export function phoneDescription(options: {
   readonly port: number;
   readonly codec: PhoneCodec;
   readonly version: number;
+  /** `sendonly` puts the other side on hold (RFC 3264 §8.4). */
+  readonly direction: Direction;
 }): Uint8Array {
   const family = options.address.includes(":") ? "IP6" : "IP4";
   const payloadType = PAYLOAD_TYPES[options.codec];
@@ -24,21 +33,33 @@ export function phoneDescription(options: {
     "a=rtpmap:101 telephone-event/8000",
     "a=fmtp:101 0-16",
     "a=ptime:20",
-    "a=sendrecv",
+    `a=${options.direction}`,
   ];
   return new TextEncoder().encode(`${lines.join("\r\n")}\r\n`);
 }
 
+/** The audio line of the other side. */
+export interface RemoteAudio {
+  readonly address: string;
+  readonly port: number;
+  /** As the other side sees it. */
+  readonly direction: Direction;
+}
+
+/** What an answer says to an offered direction (RFC 3264 §6.1). */
+export function answerTo(offered: Direction): Direction {
+  if (offered === "sendonly") return "recvonly";
+  return offered === "recvonly" ? "sendonly" : offered;
+}
+
 /** Where the other side wants its audio, and whether it takes `codec`; undefined when there is no usable audio line. */
-export function remoteAudio(
-  bytes: Uint8Array,
-  codec: PhoneCodec,
-): { readonly address: string; readonly port: number } | undefined {
+export function remoteAudio(bytes: Uint8Array, codec: PhoneCodec): RemoteAudio | undefined {
   const parsed = parseSessionDescription(bytes);
   if (!parsed.ok) return undefined;
   const media = parsed.value.media.find((line) => line.kind === "audio" && line.port !== 0);
   const connection = media && connectionOf(parsed.value, media);
   if (media === undefined || connection === undefined) return undefined;
   if (!codecsOf(media).some((offered) => offered.name.toUpperCase() === codec)) return undefined;
-  return { address: hostOf(connection), port: media.port };
+  const direction = directionOf(parsed.value, media);
+  return { address: hostOf(connection), port: media.port, direction };
 }
