@@ -2,7 +2,7 @@
 // dependencies: it runs on an old Node before anything is installed, and sets up whatever is missing.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,6 +20,11 @@ const PEERS = {
   ffmpeg: "ffmpeg",
   xmllint: "libxml2-utils",
   rtpengine: "rtpengine-daemon",
+  kamailio: "kamailio kamailio-tls-modules",
+  baresip: "baresip-core",
+  linphonec: "linphone-cli",
+  sipsak: "sipsak",
+  openssl: "openssl",
 };
 
 const commands = {
@@ -68,9 +73,13 @@ function installPeers() {
     console.log(`callfork: without ${missing.join(", ")} some interoperability tests will be skipped`);
     return;
   }
-  const packages = [...new Set(missing.map((program) => PEERS[program]))];
+  const packages = [...new Set(missing.flatMap((program) => PEERS[program].split(" ")))];
   console.log(`callfork: installing ${packages.join(", ")} for interoperability tests …`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  // Programs are wanted, not services: Debian starts what it installs unless this file says no.
+  const policy = "/usr/sbin/policy-rc.d";
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   for (const args of [
     ["update", "-qq"],
     ["install", "-y", "-qq", "--no-install-recommends", ...packages],
@@ -78,6 +87,7 @@ function installPeers() {
     const done = spawnSync("apt-get", args, { stdio: ["ignore", "ignore", "inherit"], env });
     if (done.status !== 0) console.error(`callfork: apt-get ${args[0]} failed; some tests will be skipped`);
   }
+  if (isOurs) rmSync(policy);
 }
 
 function onPath(program) {
