@@ -271,6 +271,63 @@ test("[R7866-9.2-7] ids that another recording defined may be referred to", asyn
   await world.until(() => world.recorder.liveCount === 0);
 });
 
+test("[V-21] a stream whose label comes later is found when its line comes, with SDP only", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const cast = newCast();
+  const { dialog } = await world.invite(body(sdpPart(sdp([INBOUND])), metadataPart(completeXml(cast))));
+  assert.ok(world.onlyRow.warnings.some(({ code }) => code === "STREAM_LABEL_UNKNOWN"));
+  assert.equal((await reinvite(world, dialog!, sdpPart(sdp([INBOUND, OUTBOUND], 2)))).status, 200);
+  const row = await world.hangUp(dialog!);
+  assert.deepEqual(
+    row.tracks.map(({ streamId, senders }) => [streamId, senders]),
+    [
+      [cast.inbound, [cast.alice]],
+      [cast.outbound, [cast.bob]],
+    ],
+  );
+});
+
+test("lines may come and go many times; so many at once is the limit, and not all without end", async (t) => {
+  const world = await RecorderWorld.start(t, { limits: { tracksPerRecording: 2 } });
+  const { dialog } = await world.record();
+  let version = 2;
+  for (let turn = 0; turn < 15; turn++) {
+    await reinvite(
+      world,
+      dialog,
+      sdpPart(
+        sdp(
+          [
+            { ...INBOUND, port: 0 },
+            { ...OUTBOUND, port: 0 },
+          ],
+          version++,
+        ),
+      ),
+    );
+    const { media } = await reinvite(world, dialog, sdpPart(sdp([INBOUND, OUTBOUND], version++)));
+    assert.deepEqual(media, ["port", "recvonly", "port", "recvonly"], `turn ${turn}`);
+  }
+  const three = await reinvite(
+    world,
+    dialog,
+    sdpPart(sdp([INBOUND, OUTBOUND, { label: "third" }], version++)),
+  );
+  assert.deepEqual(three.media, ["port", "recvonly", "port", "recvonly", "0"]);
+  await reinvite(
+    world,
+    dialog,
+    sdpPart(sdp([{ ...INBOUND, port: 0 }, OUTBOUND, { label: "third", port: 0 }], version++)),
+  );
+  const { media } = await reinvite(
+    world,
+    dialog,
+    sdpPart(sdp([INBOUND, OUTBOUND, { label: "third", port: 0 }], version++)),
+  );
+  assert.deepEqual(media, ["0", "port", "recvonly", "0"]);
+  assert.equal((await world.hangUp(dialog)).tracks.length, 32);
+});
+
 test("[R3261-12.2.2-2] of a refused request nothing is applied, neither its offer nor its metadata", async (t) => {
   const world = await RecorderWorld.start(t);
   const { dialog, ports } = await world.record();

@@ -129,6 +129,16 @@ test("stopping the recorder ends its recordings with BYE and closes their files"
   assert.equal(failure?.status, 503);
 });
 
+test("an INVITE that is being taken when the recorder stops is refused, and the stop does not wait for ever", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const invited = world.invite(body(sdpPart(sdp([{ label: "1" }]))));
+  await world.until(() => world.recorder.liveCount === 1);
+  const stopped = world.recorder.stop();
+  assert.equal((await invited).failure?.status, 503);
+  await world.settle(stopped);
+  assert.equal(world.store.rows.size, 0);
+});
+
 test("when the writer dies its recordings end as interrupted with what was written, and the next one is recorded", async (t) => {
   const { world, ports } = await speaking(t);
   let samples = 0;

@@ -34,6 +34,8 @@ const CODECS: readonly CodecCapability[] = [
   { name: "PCMA", clockRateHz: 8_000 },
 ];
 const CLOCK_RATE_HZ = 8_000;
+/** How often all lines of a recording may be replaced by others. */
+const MAX_TURNS = 16;
 
 export interface MediaLinesOptions {
   readonly media: MediaPlane;
@@ -121,8 +123,7 @@ export class MediaLines {
       return give(badDescription("no m-line is audio in PCMU or PCMA over RTP/AVP or RTP/AVPF"));
     }
     const fresh = takes.flatMap((take, index) => (take && !this.#onLine.has(index) ? [index] : []));
-    const room = this.#options.maximumTracks - this.#tracks.length;
-    for (const index of fresh.splice(Math.max(room, 0))) takes[index] = false;
+    for (const index of fresh.splice(this.#room(takes))) takes[index] = false;
     if (!takes.includes(true) && isAsking) {
       const message = "the recording has all the tracks it may have";
       return give({ status: 488, message, reason: "track-limit" });
@@ -240,6 +241,13 @@ export class MediaLines {
     return {
       refusal: { status, message, reason: "media", ...(status === 503 && { retryAfterSeconds: 10 }) },
     };
+  }
+
+  /** How many tracks may be added: so many at once, and some more in all, for lines that come and go. */
+  #room(takes: readonly boolean[]): number {
+    const { maximumTracks } = this.#options;
+    const stay = takes.filter((take, index) => take && this.#onLine.has(index)).length;
+    return Math.max(0, Math.min(maximumTracks - stay, MAX_TURNS * maximumTracks - this.#tracks.length));
   }
 
   /** All receivers of one recording have one address; a session without any keeps the one it had. */

@@ -30,14 +30,18 @@ export interface PreparedMetadata {
   readonly needsSnapshot: boolean;
 }
 
-export interface MetadataContext {
-  /** The SIP method that carried the document. */
-  readonly carrier: string;
-  readonly now: number;
+/** Where labels are looked up. */
+export interface MetadataPlace {
   /** The session description that labels are looked up in: of the same message, else the current one. */
   readonly description: SessionDescription | undefined;
   /** Tracks by m-line, as they are when the request is granted. */
   readonly onLine: ReadonlyMap<number, RecordedTrack>;
+}
+
+export interface MetadataContext extends MetadataPlace {
+  /** The SIP method that carried the document. */
+  readonly carrier: string;
+  readonly now: number;
 }
 
 /** The metadata documents of one recording session, in order (RFC 7866 §9). */
@@ -73,13 +77,21 @@ export class MetadataLog {
     this.#dialect ??= document.dialect;
     const applied = applyMetadata(this.#knowledge.state, document.metadata, context.now);
     warnings.push(...document.warnings, ...applied.warnings);
-    const bindings = this.#bind(document.metadata.streams, context, warnings);
+    const bindings = this.#bind(applied.state, document.metadata.streams, context, warnings);
     return {
       knowledge: { state: applied.state, bindings },
       version,
       warnings,
       needsSnapshot: applied.needsSnapshot,
     };
+  }
+
+  /** A new description without metadata: streams that waited for their label may find it. */
+  resolve(place: MetadataPlace): PreparedMetadata | undefined {
+    const { state } = this.#knowledge;
+    const bindings = this.#bind(state, [], place, []);
+    if (bindings.size === this.#knowledge.bindings.size) return undefined;
+    return { knowledge: { state, bindings }, version: undefined, warnings: [], needsSnapshot: false };
   }
 
   commit(prepared: PreparedMetadata): void {
@@ -109,8 +121,9 @@ export class MetadataLog {
    * the identity across messages is the stream_id, so a stream that is named without label stays where it is.
    */
   #bind(
+    state: MetadataState,
     streams: readonly MediaStream[],
-    { description, onLine }: MetadataContext,
+    { description, onLine }: MetadataPlace,
     warnings: { code: string; message: string }[],
   ): StreamBindings {
     const bindings = new Map(this.#knowledge.bindings);
@@ -129,6 +142,11 @@ export class MetadataLog {
         const message = `stream ${streamId} has the label ${label}, which no m-line has`;
         warnings.push({ code: "STREAM_LABEL_UNKNOWN", message });
       }
+    }
+    // Named before, under a label that no line had then.
+    for (const [key, { label }] of state.streams) {
+      const track = label === undefined ? undefined : onLine.get(labels.indexOf(label));
+      if (track !== undefined && !bindings.has(key)) bindings.set(key, track);
     }
     return bindings;
   }

@@ -6,6 +6,7 @@ import {
   sessionsOf,
   streamsOf,
 } from "@callfork/protocol/siprec";
+import type { IncomingInvite } from "../signalling/index.ts";
 import type { Knowledge } from "./metadata-log.ts";
 import type { RecordingRecord, TrackRecord } from "./ports.ts";
 import type { RecordedTrack } from "./recorded-track.ts";
@@ -57,6 +58,17 @@ export function buildRecord(parts: RecordParts): RecordingRecord {
     warnings: parts.warnings,
     extensionData: extensionData(state),
   };
+}
+
+/** Who records to us. */
+export function sourceOf(
+  { request, flow, callId }: IncomingInvite,
+  dialect: string,
+): RecordingRecord["source"] {
+  const { remoteAddress, remotePort, transport } = flow;
+  const host = remoteAddress.includes(":") ? `[${remoteAddress}]` : remoteAddress;
+  const userAgent = request.headers.get("User-Agent")?.slice(0, 256) ?? null;
+  return { address: `${host}:${remotePort}`, transport, userAgent, callId, dialect };
 }
 
 /** From the first sample of the first track to the last sample of the last. */

@@ -1,13 +1,7 @@
 import { rm } from "node:fs/promises";
 import { formatSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
 import type { SipRequest } from "@callfork/protocol/sip";
-import {
-  METADATA_MEDIA_TYPE,
-  RECORDING_SESSION_DISPOSITION,
-  writeSnapshotRequest,
-} from "@callfork/protocol/siprec";
 import { utf8Encode } from "@callfork/protocol/text";
-import type { Timer } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type {
   DialogAnswer,
@@ -23,10 +17,11 @@ import { type Intake, readIntake } from "./intake.ts";
 import { MediaLines, type PreparedOffer } from "./media-lines.ts";
 import { MetadataLog, type PreparedMetadata } from "./metadata-log.ts";
 import type { RecordingRecord } from "./ports.ts";
-import { buildRecord } from "./record.ts";
+import { buildRecord, sourceOf } from "./record.ts";
 import type { RecordedTrack, TrackEvents } from "./recorded-track.ts";
 import type { RecorderHouse } from "./recorder-house.ts";
 import { answerOf, rejectInvite } from "./refuse.ts";
+import { SnapshotRequest } from "./snapshot-request.ts";
 import { nextRecordingState, type RecordingInput, type RecordingState } from "./state.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
@@ -63,11 +58,9 @@ export class Recording {
   #queue: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #saveAsked = false;
-  #snapshotAsked = false;
-  #snapshotWanted = false;
   #offered = false;
   #cut: WarningCode | undefined;
-  #timer: Timer | undefined;
+  #snapshot: SnapshotRequest | undefined;
 
   constructor(house: RecorderHouse, options: RecordingOptions) {
     this.sid = options.sid;
@@ -105,9 +98,10 @@ export class Recording {
   async answer(): Promise<void> {
     const refusal = await this.#setUp().catch((error: unknown) => {
       this.#log.error({ err: error }, "a recording could not be set up");
+      if (this.#state !== "Answering") return "canceled" as const;
       return { status: 500, message: "the recording could not be set up", reason: "internal" };
     });
-    if (refusal === undefined) return;
+    if (refusal === undefined || this.#dialog !== undefined) return;
     this.#advance("abandoned");
     if (refusal !== "canceled") {
       this.#house.refused(refusal, this.#options.invite);
@@ -122,9 +116,9 @@ export class Recording {
     return this.#build(undefined, await this.#summaries());
   }
 
-  /** Ends the recording from our side, with BYE. */
+  /** Ends the recording from our side: with BYE, or by refusing what is not answered yet. */
   end(why: WarningCode, message: string): void {
-    if (this.#state !== "Recording") return;
+    if (this.#state !== "Recording" && this.#state !== "Answering") return;
     this.#cut ??= why;
     this.#warnings.add(why, message);
     void this.#dialog?.bye();
@@ -136,23 +130,28 @@ export class Recording {
     const offered = await this.#lines.prepare(intake.description);
     if ("refusal" in offered) return offered.refusal;
     const { prepared } = offered;
-    const metadata = this.#prepareMetadata("INVITE", intake, prepared);
     this.#lines.commit(prepared);
+    const metadata = this.#prepareMetadata("INVITE", intake, prepared);
+    if (intake.metadata === undefined) this.#warnings.add("METADATA_MISSING", "the INVITE has no metadata");
     if (metadata !== undefined) this.#metadata.commit(metadata);
-    else this.#warnings.add("METADATA_MISSING", "the INVITE has no metadata");
     this.#note(prepared, metadata);
     if (this.#state !== "Answering") return "canceled";
     // Acknowledged means durable: row and document are on the disk before the 200 goes out.
     await this.#house.store.saveRecording(this.#build(undefined, new Map()));
     if (metadata?.version !== undefined) await this.#house.store.addMetadataVersion(metadata.version);
     if (this.#state !== "Answering") return "canceled";
+    if (this.#cut !== undefined) {
+      const message = "the recorder is being stopped, or its writer died";
+      return { status: 503, message, reason: "stopping", retryAfterSeconds: 10 };
+    }
     const dialog = invite.answer({
       body: sdpBody(prepared.answer.description),
       contactParameters: ";+sip.srs",
     });
-    this.#advance("answered");
     this.#dialog = dialog;
-    this.#snapshotWanted = metadata?.needsSnapshot ?? false;
+    this.#advance("answered");
+    this.#snapshot = new SnapshotRequest(dialog, this.#warnings, this.#log);
+    if (metadata?.needsSnapshot === true) this.#snapshot.want();
     this.#attach(dialog);
     this.#log.info({ tracks: this.#lines.tracks.length, dialect: this.#metadata.dialect }, "recording");
     this.#house.onStarted();
@@ -173,7 +172,7 @@ export class Recording {
     dialog.attach({
       onAcknowledged: (_ack, parts) => {
         if (this.#offered) void this.#enqueue(async () => this.#takeAnswer(parts), undefined);
-        this.#askSnapshot();
+        this.#snapshot?.ask();
       },
       onReinvite: take,
       onUpdate: take,
@@ -195,22 +194,24 @@ export class Recording {
       if ("refusal" in offered) return this.#refuse(offered.refusal);
       prepared = offered.prepared;
     }
-    const metadata = this.#prepareMetadata(request.method, intake, prepared);
-    if (metadata !== undefined || prepared !== undefined) {
-      try {
-        await this.#save(metadata, prepared);
-      } catch (error) {
-        this.#log.error({ err: error }, "a change of the recording could not be saved");
-        if (prepared !== undefined) await this.#lines.abandon(prepared);
-        return { status: 500 };
-      }
+    let metadata: PreparedMetadata | undefined;
+    try {
+      metadata = this.#prepareMetadata(request.method, intake, prepared);
+      if (metadata !== undefined || prepared !== undefined) await this.#save(metadata, prepared);
+    } catch (error) {
+      this.#log.error({ err: error }, "a change of the recording could not be saved");
+      if (prepared !== undefined) await this.#lines.abandon(prepared);
+      return { status: 500 };
     }
     if (prepared !== undefined) this.#lines.commit(prepared);
     if (metadata !== undefined) this.#metadata.commit(metadata);
     for (const [code, message] of intake.warnings) this.#warnings.add(code, message);
     this.#note(prepared, metadata);
-    if (metadata?.needsSnapshot === true) this.#snapshotWanted = true;
-    if (request.method === "UPDATE") this.#timer = this.#house.clock.setTimer(0, () => this.#askSnapshot());
+    if (metadata?.needsSnapshot === true) {
+      this.#snapshot?.want();
+      // After our answer: a re-INVITE's ACK asks by itself.
+      if (request.method === "UPDATE") this.#house.clock.setTimer(0, () => this.#snapshot?.ask());
+    }
     return { status: 200, ...this.#bodyFor(request, prepared) };
   }
 
@@ -239,13 +240,13 @@ export class Recording {
     { metadata }: Intake,
     prepared: PreparedOffer | undefined,
   ): PreparedMetadata | undefined {
-    if (metadata === undefined) return undefined;
-    return this.#metadata.prepare(metadata, {
-      carrier,
-      now: this.#house.clock.wallNow(),
-      description: prepared?.offer ?? this.#lines.remote,
-      onLine: prepared?.onLine ?? this.#lines.onLine,
-    });
+    const description = prepared?.offer ?? this.#lines.remote;
+    const onLine = prepared?.onLine ?? this.#lines.onLine;
+    if (metadata !== undefined) {
+      const now = this.#house.clock.wallNow();
+      return this.#metadata.prepare(metadata, { carrier, now, description, onLine });
+    }
+    return prepared === undefined ? undefined : this.#metadata.resolve({ description, onLine });
   }
 
   async #save(metadata: PreparedMetadata | undefined, prepared: PreparedOffer | undefined): Promise<void> {
@@ -256,37 +257,21 @@ export class Recording {
 
   /** Warnings of what has just been granted. */
   #note(prepared: PreparedOffer | undefined, metadata: PreparedMetadata | undefined): void {
-    for (const [code, message] of prepared?.warnings ?? []) this.#warnings.add(code, message);
+    let isNews = false;
+    for (const [code, message] of prepared?.warnings ?? [])
+      isNews = this.#warnings.add(code, message) || isNews;
     for (const warning of metadata?.warnings ?? []) {
-      if (this.#warnings.addForeign(warning) && warning.code === "METADATA_MALFORMED") {
+      if (!this.#warnings.addForeign(warning)) continue;
+      isNews = true;
+      if (warning.code === "METADATA_MALFORMED") {
         this.#house.alert("warning", 31950, this.sid, warning.message);
       }
     }
-  }
-
-  /** Once, by UPDATE and nothing else, when the peer takes UPDATE (RFC 7866 §9.2). */
-  #askSnapshot(): void {
-    const dialog = this.#dialog;
-    if (!this.#snapshotWanted || this.#snapshotAsked || dialog === undefined || this.#state !== "Recording")
-      return;
-    this.#snapshotAsked = true;
-    if (!dialog.remoteAllow.has("UPDATE")) return;
-    const request = writeSnapshotRequest({ reason: "MetadataIncomplete" });
-    const body: SipBody = {
-      contentType: METADATA_MEDIA_TYPE,
-      disposition: RECORDING_SESSION_DISPOSITION,
-      bytes: utf8Encode(request),
-    };
-    dialog.update({ body }).then(
-      ({ status }) => {
-        if (status >= 300) this.#warnings.add("SNAPSHOT_REFUSED", `a snapshot was refused with ${status}`);
-      },
-      (error: unknown) => this.#log.warn({ err: error }, "a snapshot could not be asked for"),
-    );
+    if (isNews) this.#saveSoon();
   }
 
   async #close(why: DialogEnd): Promise<void> {
-    this.#timer?.cancel();
+    this.#snapshot?.cancel();
     const time = this.#house.clock.wallNow();
     // RFC 8068 §3.2.4 puts metadata into BYE, which RFC 7866 §9.1 does not foresee.
     const read = readIntake(
@@ -381,17 +366,10 @@ export class Recording {
       readonly tracks?: readonly RecordedTrack[] | undefined;
     } = {},
   ): RecordingRecord {
-    const { request, flow, callId } = this.#options.invite;
     return buildRecord({
       sid: this.sid,
       accountSid: this.#house.accountSid,
-      source: {
-        address: `${flow.remoteAddress.includes(":") ? `[${flow.remoteAddress}]` : flow.remoteAddress}:${flow.remotePort}`,
-        transport: flow.transport,
-        userAgent: request.headers.get("User-Agent")?.slice(0, 256) ?? null,
-        callId,
-        dialect: this.#metadata.dialect,
-      },
+      source: sourceOf(this.#options.invite, this.#metadata.dialect),
       startTime: this.#startTime,
       tracks: next.tracks ?? this.#lines.tracks,
       summaries,
