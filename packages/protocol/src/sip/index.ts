@@ -80,6 +80,13 @@ export { formatParams, type Params, parseParams, type ReadonlyParams } from "./p
 export type { SipParseError, SipParseErrorCode } from "./parse-error.ts";
 export { parseSipMessage, type SipParseOptions } from "./parse-message.ts";
 export { formatReason, parseReason, type Reason, type ReasonParts } from "./reason.ts";
+export {
+  RELIABLE_PROVISIONAL,
+  RELIABLE_PROVISIONAL_TIMERS,
+  ReliableProvisional,
+  type ReliableProvisionalState,
+  reliableNumberOf,
+} from "./reliable-provisional.ts";
 export { formatRetryAfter, parseRetryAfter, type RetryAfter, type RetryAfterParts } from "./retry-after.ts";
 export {
   formatSessionTimer,

@@ -22,6 +22,8 @@ export class IncomingLeg extends Leg {
     if (!offer.ok) throw offer.error;
     this.offer = offer.value;
     invite.attach({
+      onUpdate: (_request, body) => this.answerEarly(body),
+      onPrack: (_request, body) => this.answerEarly(body),
       onCanceled: () => this.end("cancel", { cause: "canceled", by: "remote", sipStatus: 487, reasons: [] }),
     });
   }
@@ -37,6 +39,7 @@ export class IncomingLeg extends Leg {
 
   /** 183 with the answer to the caller's offer: it hears the callee before the call is answered. */
   sendEarlyMedia(description: SessionDescription): void {
+    if (this.state === "EarlyMedia") return; // it has its answer; what is heard may change behind it
     if (this.step("earlyMedia")) this.#invite.provisional(183, { body: bodyOf(description) });
   }
 

@@ -19,7 +19,8 @@ export type LegInput =
 export const LEG = {
   Idle: { ring: "Ringing", earlyMedia: "EarlyMedia", answer: "Answered", refuse: "Ended", cancel: "Ended" },
   Ringing: { earlyMedia: "EarlyMedia", answer: "Answered", refuse: "Ended", cancel: "Ended" },
-  EarlyMedia: { answer: "Answered", refuse: "Ended", cancel: "Ended" },
+  // A forked INVITE brings the early media of several callees: the latest is heard.
+  EarlyMedia: { earlyMedia: "EarlyMedia", answer: "Answered", refuse: "Ended", cancel: "Ended" },
   Answered: { end: "Ended" },
   Ended: {},
 } as const satisfies Record<LegState, Partial<Record<LegInput, LegState>>>;

@@ -193,6 +193,21 @@ export abstract class Leg {
     return { status: 200, body: bodyOf(offer) };
   }
 
+  /** An offer in an early dialog (UPDATE, PRACK): answered within what was agreed, so that early media goes on. */
+  protected answerEarly(body: readonly ReceivedPart[]): DialogAnswer {
+    const offer = descriptionIn(body);
+    if (!offer.ok) return { status: 400, reason: "Bad Session Description" };
+    if (!offer.value) return { status: 200 };
+    const agreed = this.media.line;
+    if (!agreed) return { status: 488 };
+    const codecs = [...agreed.codecs, ...agreed.telephoneEvents];
+    const answer = this.media.answer(offer.value, codecs, { choose: "all" });
+    const line = audioOf(answer.media);
+    if (!line) return { status: 488 };
+    this.media.agree(answer.description, offer.value, line);
+    return this.#answerTo({ ok: true, value: answer.description });
+  }
+
   /** Answers by what we can speak ourselves. */
   protected answerWithin(offer: SessionDescription): OfferVerdict {
     const answer = this.media.answer(offer, OWN_CAPABILITIES);

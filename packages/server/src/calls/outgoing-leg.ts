@@ -1,5 +1,5 @@
 import type { SessionDescription } from "@callfork/protocol/sdp";
-import type { SipResponse } from "@callfork/protocol/sip";
+import { type SipResponse, tagOf } from "@callfork/protocol/sip";
 import type { Log } from "../observe/index.ts";
 import type {
   InviteFailure,
@@ -20,6 +20,8 @@ export class OutgoingLeg extends Leg {
   #invite: OutgoingInvite | undefined;
   #callId: string | undefined;
   #offer: SessionDescription | undefined;
+  /** Descriptions of early media by the tag of who sent them; as many as there are early dialogs. */
+  readonly #early = new Map<string, SessionDescription>();
 
   constructor(userAgent: Pick<UserAgent, "invite">, media: LegMedia, observer: LegObserver, log: Log) {
     super(media, observer, log);
@@ -43,6 +45,7 @@ export class OutgoingLeg extends Leg {
       { ...options, body: bodyOf(offer) },
       {
         onProvisional: (response, body) => this.#provisional(response, body),
+        onUpdate: (_request, body) => this.answerEarly(body),
         onAnswered: (dialog, _response, body) => this.#answered(dialog, body),
         onFailed: (failure) => this.end("refuse", endOf(failure)),
       },
@@ -69,6 +72,8 @@ export class OutgoingLeg extends Leg {
     if (response.status === 100) return;
     const description = descriptionIn(body);
     if (description.ok && description.value) {
+      const tag = tagOf(response.headers.get("To")) ?? "";
+      if (this.#early.size < 16 || this.#early.has(tag)) this.#early.set(tag, description.value);
       if (this.step("earlyMedia")) this.observer.earlyMedia(description.value);
     } else if (this.state === "Idle" && this.step("ring")) this.observer.ringing();
   }
@@ -82,7 +87,9 @@ export class OutgoingLeg extends Leg {
     const description = descriptionIn(body);
     if (!description.ok)
       this.log.warn({ error: description.error.message }, "leg: the answer cannot be read");
-    this.observer.answered(description.ok ? description.value : undefined);
+    // Of a forked INVITE each callee has described itself; the one who answers counts, in its 2xx or before.
+    const told = description.ok ? description.value : undefined;
+    this.observer.answered(told ?? this.#early.get(dialog.remoteTag));
   }
 }
 

@@ -1,5 +1,14 @@
-/** For Allow: what the user agent serves by itself. PRACK is missing: reliable provisionals are not offered. */
-export const ALLOWED_METHODS = ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "UPDATE", "INFO"] as const;
+/** For Allow: what the user agent serves by itself. */
+export const ALLOWED_METHODS = [
+  "INVITE",
+  "ACK",
+  "CANCEL",
+  "BYE",
+  "OPTIONS",
+  "UPDATE",
+  "INFO",
+  "PRACK",
+] as const;
 
 export const ALLOW = ALLOWED_METHODS.join(", ");
 
@@ -8,7 +17,6 @@ export const REGISTERED_METHODS: ReadonlySet<string> = new Set([
   ...ALLOWED_METHODS,
   "MESSAGE",
   "NOTIFY",
-  "PRACK",
   "PUBLISH",
   "REFER",
   "REGISTER",
@@ -18,7 +26,7 @@ export const REGISTERED_METHODS: ReadonlySet<string> = new Set([
 export const ACCEPT =
   "application/sdp, multipart/mixed, application/rs-metadata+xml, application/rs-metadata";
 
-/** Option tags that may stand in a peer's Require (RFC 7866 §6, RFC 4028). */
-export const SUPPORTED_OPTIONS = ["siprec", "timer"] as const;
+/** Option tags that may stand in a peer's Require (RFC 7866 §6, RFC 4028, RFC 3262). */
+export const SUPPORTED_OPTIONS = ["siprec", "timer", "100rel"] as const;
 
 export const SUPPORTED = SUPPORTED_OPTIONS.join(", ");

@@ -37,6 +37,9 @@ export class DialogServer {
       case "UPDATE":
         this.#receiveUpdate(transaction);
         break;
+      case "PRACK": // for a provisional that the 2xx has overtaken
+        transaction.respond(this.#owner.reliable?.acknowledge(request) ? 200 : 481);
+        break;
       case "OPTIONS":
         transaction.respond(200, { headers: capabilityLines() });
         break;

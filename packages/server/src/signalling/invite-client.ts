@@ -7,9 +7,11 @@ import {
   type SipResponse,
   tagOf,
 } from "@callfork/protocol/sip";
+import { ok } from "@callfork/protocol/text";
 import type { Timer } from "../net/index.ts";
 import { receivedParts } from "./body.ts";
 import { type Core, token } from "./core.ts";
+import { EarlyDialogs } from "./early-dialogs.ts";
 import { statusOf } from "./failure.ts";
 import { createInitialRequest } from "./initial-request.ts";
 import { InviteDialog } from "./invite-dialog.ts";
@@ -37,6 +39,7 @@ export class InviteClient implements OutgoingInvite {
   readonly #fromTag: string;
   readonly #digest: DigestClient | undefined;
   readonly #request: OutgoingRequest;
+  readonly #early: EarlyDialogs;
   /** Acknowledged branches, by the peer's tag. */
   readonly #acks = new Map<string, OutgoingAck>();
   #sequence = 0;
@@ -58,13 +61,15 @@ export class InviteClient implements OutgoingInvite {
     this.callId = token(core.random, 16);
     this.#fromTag = token(core.random);
     this.#digest = options.credentials && new DigestClient(options.credentials, core.hashes, core.random);
+    const contact = { user: options.contactUser, parameters: options.contactParameters };
+    this.#early = new EarlyDialogs(core, handlers, contact, this.#digest);
     this.#request = new OutgoingRequest(
       core,
       {
         create: () => this.#create(),
         destination: options.destination,
         tls: options.tls,
-        contact: { user: options.contactUser, parameters: options.contactParameters },
+        contact,
         digest: this.#digest,
         isWanted: () => this.#givingUp === undefined,
       },
@@ -93,6 +98,7 @@ export class InviteClient implements OutgoingInvite {
   #create(): ReturnType<typeof createInitialRequest> {
     this.#sequence += 1;
     this.#hasProvisional = false;
+    this.#early.restart();
     return createInitialRequest({
       ...this.#options,
       method: "INVITE",
@@ -115,9 +121,14 @@ export class InviteClient implements OutgoingInvite {
       this.#sendCancel(); // §9.1: a CANCEL that had to wait for the first provisional
       return;
     }
-    if (this.#isOver || response.status === 100) return;
+    const invite = this.#request.sent;
+    if (this.#isOver || response.status === 100 || invite === undefined) return;
+    const taken = this.#early.take(invite, response, this.#request.sentTo);
+    if (taken === "ignore") return;
     if (this.#options.timeoutMs === undefined) this.#startTimer(RINGING_LIMIT_MS);
-    this.#handlers.onProvisional?.(response, receivedParts(response));
+    const parts = receivedParts(response);
+    this.#handlers.onProvisional?.(response, parts);
+    if (taken !== "plain") taken(this.#handlers.answerProvisional?.(response, parts));
   }
 
   #answered(response: SipResponse): void {
@@ -131,7 +142,8 @@ export class InviteClient implements OutgoingInvite {
       return;
     }
     if (this.#acks.size >= MAX_FORKS) return;
-    const dialog = Dialog.asClient(invite, response);
+    const early = this.#early.confirm(response);
+    const dialog = early === undefined ? Dialog.asClient(invite, response) : ok(early);
     if (!dialog.ok) {
       this.#core.log.warn({ callId: this.callId }, `2xx without a usable dialog: ${dialog.error.message}`);
       this.#fail({ ...this.#ownFailure(502), cause: "rejected", response });
@@ -251,6 +263,7 @@ export class InviteClient implements OutgoingInvite {
   #fail(failure: InviteFailure): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#early.close();
     this.#onSettled();
     this.#handlers.onFailed(failure);
   }
@@ -258,6 +271,7 @@ export class InviteClient implements OutgoingInvite {
   #settle(): void {
     this.#isOver = true;
     this.#timer?.cancel();
+    this.#early.close();
     this.#onSettled();
   }
 }

@@ -18,6 +18,7 @@ import { sendWithoutGlare } from "./modification.ts";
 import { OfferGate } from "./offer-gate.ts";
 import { OutgoingAck } from "./outgoing-ack.ts";
 import { type ContactOptions, OutgoingRequest } from "./outgoing-request.ts";
+import type { ReliableResponder } from "./reliable-responder.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { SessionTimer } from "./session-timer.ts";
 import type { Target } from "./targets.ts";
@@ -38,6 +39,8 @@ export interface InviteDialogOptions {
   readonly path: Target | undefined;
   readonly contact: ContactOptions;
   readonly digest?: DigestClient | undefined;
+  /** As callee: what knows the provisionals of the INVITE; a PRACK may come after the 200. */
+  readonly reliable?: ReliableResponder | undefined;
 }
 
 /**
@@ -56,6 +59,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
   readonly gate = new OfferGate();
   readonly timer: SessionTimer;
   readonly contact: ContactOptions;
+  readonly reliable: ReliableResponder | undefined;
   readonly #path: Target | undefined;
   readonly #digest: DigestClient | undefined;
   readonly #server: DialogServer;
@@ -68,6 +72,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
   #bye: Promise<void> | undefined;
   /** As UAC: our ACK went out. BYE never goes before it. */
   #isAcknowledged: boolean;
+  #isDiscarded = false;
   readonly #onAcknowledged: (() => void)[] = [];
   readonly #onEnd = new Set<() => void>();
 
@@ -76,6 +81,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
     this.core = core;
     this.dialog = dialog;
     this.contact = options.contact;
+    this.reliable = options.reliable;
     this.#path = options.path;
     this.#digest = options.digest;
     this.callId = dialog.callId;
@@ -266,6 +272,13 @@ export class InviteDialog implements SipDialog, DialogOwner {
     queueMicrotask(() => this.#reportEnd());
   }
 
+  /** Ends a dialog whose 2xx never went out: there is nothing to say BYE to. */
+  discard(end: DialogEnd): void {
+    this.#isDiscarded = true;
+    this.finish(end);
+    this.#allowBye();
+  }
+
   /** Runs when the dialog ends; the returned function calls that off. */
   whenEnded(run: () => void): () => void {
     if (this.isEnded) run();
@@ -294,7 +307,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
    */
   async #sendBye(options: DialogRequestOptions): Promise<void> {
     if (!this.#isAcknowledged) await new Promise<void>((resolve) => this.#onAcknowledged.push(resolve));
-    await this.send("BYE", options);
+    if (!this.#isDiscarded) await this.send("BYE", options);
     this.unregister();
   }
 

@@ -89,10 +89,7 @@ export class ServerTransaction {
    * @throws SipFormatError for a header name that is none; nothing has been answered then
    */
   respond(status: number, options: RespondOptions = {}): SipResponse {
-    const response = buildResponse(this.request, status, this.#serverName, {
-      ...options,
-      toTag: options.toTag ?? this.toTag,
-    });
+    const response = this.prepare(status, options);
     if (this.#finalSent) return response;
     const outputs = this.#machine.respond(response, this.#clock.now());
     this.#finalSent = status >= 200;
@@ -101,7 +98,16 @@ export class ServerTransaction {
     return response;
   }
 
-  /** Sends a 2xx to INVITE again: RFC 3261 §13.3.1.4 makes that the user's duty. */
+  /** An answer as `respond` would send it. */
+  prepare(status: number, options: RespondOptions): SipResponse {
+    const toTag = options.toTag ?? this.toTag;
+    return buildResponse(this.request, status, this.#serverName, { ...options, toTag });
+  }
+
+  /**
+   * Sends an answer made before: a 2xx to INVITE again, which RFC 3261 §13.3.1.4 makes the user's duty, or a reliable
+   * provisional.
+   */
   repeat(response: SipResponse): void {
     this.#driver.carryOut(this.#machine.respond(response, this.#clock.now()));
   }

@@ -46,7 +46,12 @@ export interface InviteFailure {
 }
 
 export interface OutgoingInviteHandlers {
+  /** 101 to 199. A reliable one (RFC 3262) is told once and in order. */
   onProvisional?(response: SipResponse, body: readonly ReceivedPart[]): void;
+  /** After `onProvisional` for a reliable one: the body returned goes into its PRACK, as the answer to an offer in it. */
+  answerProvisional?(response: SipResponse, body: readonly ReceivedPart[]): SipBody | undefined;
+  /** UPDATE in an early dialog (RFC 3311). Without a handler: 200 when it has no description, else 488. */
+  onUpdate?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer;
   /**
    * A 2xx came; the dialog is confirmed. ACK is sent as soon as this returns: with the body returned,
    * when the INVITE carried no offer. Called once; further forked 2xx are acknowledged and ended with BYE.
@@ -71,8 +76,15 @@ export interface ReceivedPart {
 }
 
 export interface IncomingInviteHandlers {
-  /** CANCEL came: 487 has been sent. */
+  /** The INVITE is over without an answer of yours: CANCEL came, BYE, or no PRACK. Its refusal has been sent. */
   onCanceled(): void;
+  /**
+   * PRACK for a reliable provisional, with its body: the answer to an offer in that provisional, or a new offer, whose
+   * answer goes into the 200. Without a handler: 200, or 488 to a new offer.
+   */
+  onPrack?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer;
+  /** UPDATE with an offer in the early dialog, once a reliable answer has been acknowledged. Without a handler: 488. */
+  onUpdate?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer;
 }
 
 /** An INVITE outside a dialog. 100 Trying is sent by itself. Exactly one of `answer` and `reject` is called. */
@@ -84,12 +96,15 @@ export interface IncomingInvite {
   /** Warnings of lenient reading: bare LF, missing boundary and the like. */
   readonly warnings: readonly string[];
   attach(handlers: IncomingInviteHandlers): void;
-  /** 180, 183 … with the dialog's own tag. */
+  /**
+   * 180, 183 … with the dialog's own tag. Sent reliably (RFC 3262) when the caller requires that, or supports it and
+   * the body is a session description; then the next waits for the PRACK, and so does a 200.
+   */
   provisional(
     status: number,
     options?: { readonly body?: SipBody; readonly headers?: readonly HeaderLine[] },
   ): void;
-  /** 200. Repeated until ACK (RFC 3261 §13.3.1.4); without ACK in 64*T1 the dialog ends by itself with BYE. */
+  /** 200; after PRACK when a reliable provisional with a description waits for it. Repeated until ACK (RFC 3261 §13.3.1.4); without ACK in 64*T1 the dialog ends by itself with BYE. */
   answer(options: {
     readonly body?: SipBody;
     readonly headers?: readonly HeaderLine[];
