@@ -374,7 +374,7 @@ test("[R7866-11.3-1] a snapshot request is not for a recorder", async (t) => {
   await world.hangUp(dialog);
 });
 
-test("[R7866-9.2-2] [R7866-9.2-3] a partial document without any before it: one snapshot is asked for, by UPDATE without SDP", async (t) => {
+test("[R7866-9.2-2] [R7866-9.2-3] [R7866-9.2-4] a partial document without any before it: one snapshot is asked for, by UPDATE without SDP", async (t) => {
   const world = await RecorderWorld.start(t);
   const asked: { readonly types: string[]; readonly kind: string }[] = [];
   const partial = recordingXml("partial", `<session session_id="${newId()}"/>`);
@@ -403,6 +403,11 @@ test("[R7866-9.2-2] [R7866-9.2-3] a partial document without any before it: one 
   assert.equal(await update(world, dialog!, metadataPart(completeXml(cast))), 200);
   await world.world.clock.advance(5_000);
   assert.equal(asked.length, 1);
+  const carriers = world.world.network.sent.filter(({ text }) => text.includes("<requestsnapshot"));
+  assert.deepEqual(
+    carriers.map(({ startLine }) => startLine.split(" ")[0]),
+    ["UPDATE"],
+  );
   const row = await world.hangUp(dialog!);
   assert.deepEqual(
     row.participants.map(({ name }) => name),
@@ -482,7 +487,7 @@ test("[R8068-3.2.4] metadata in BYE is taken, and whatever BYE holds it is answe
   assert.equal(world.world.wire.at(-1), "SIP/2.0 200 OK");
 });
 
-test("contact with +sip.srs stands in every answer to a target refresh", async (t) => {
+test("[R7866-6.2-2] Contact with +sip.srs stands in every answer to a target refresh", async (t) => {
   const world = await RecorderWorld.start(t);
   const { dialog } = await world.record();
   await world.settle(dialog.update({}));

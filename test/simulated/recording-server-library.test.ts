@@ -19,7 +19,7 @@ import {
 
 const OTHER = "AC00000000000000000000000000000002";
 
-test("media is one timeline: inbound left, a track that began later after its silence", async (t) => {
+test("[R7865-6.1-1] media is one timeline: inbound left, a track that began later after its silence", async (t) => {
   const world = await RecorderWorld.start(t);
   // The outbound line comes first in this offer; inbound is left all the same.
   const offer = sdp([{ label: "outbound" }, { label: "inbound" }]);

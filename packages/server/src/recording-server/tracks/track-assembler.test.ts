@@ -211,7 +211,7 @@ test("an outage of minutes is a gap whose packets are lost, not a new stream", (
   assert.equal(timeline.length, 4_000 * 160);
 });
 
-test("another SSRC takes over without a sample lost, where the clock says", () => {
+test("[R7866-8.1.3-1] another SSRC takes over without a sample lost, where the clock says", () => {
   const { push, finish, timeline } = track();
   const first = run(30);
   const second = run(30, { ssrc: 8, sequence: 40_000, timestamp: 77, at: 30 * 20 });
