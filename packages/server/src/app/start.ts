@@ -7,13 +7,20 @@ import { type CallRoom, createCalls, type Director } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import { createConnectorDirectory } from "../connectors/index.ts";
 import { createMediaPlane } from "../media/index.ts";
-import { createResolver, createSipTransports, createSystemClock } from "../net/index.ts";
+import {
+  createResolver,
+  createSipDns,
+  createSipLocator,
+  createSipTransports,
+  createSystemClock,
+} from "../net/index.ts";
 import { createAlerts, createLog, createMetrics, type Log } from "../observe/index.ts";
 import { createRecordingClient, type RecordingClient } from "../recording-client/index.ts";
 import { createRecordingServer } from "../recording-server/index.ts";
 import { createUserAgent, type IncomingInvite } from "../signalling/index.ts";
 import { openStore } from "../store/index.ts";
 import { createDirector } from "../verbs/index.ts";
+import { createEntrance, type Entrance } from "./entrance.ts";
 import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
 
@@ -62,6 +69,7 @@ async function compose(
   const clock = createSystemClock();
   const random: Random = { bytes: (length) => randomBytes(length) };
   const resolver = createResolver();
+  const dns = createSipDns({ clock, resolver, servers: config.dns.servers });
   const metrics = createMetrics();
 
   const store = await openStore({
@@ -109,21 +117,39 @@ async function compose(
   });
   opened.push(() => media.stop());
 
-  const transports = await createSipTransports({ listen: config.sipListen, log, clock });
+  const transports = await createSipTransports({
+    listen: config.sipListen,
+    log,
+    clock,
+    tls: config.tls,
+    allowedOrigins: config.websocket.allowedOrigins,
+  });
   opened.push(() => transports.close());
+  const sipHost = sipHostOf(config);
+  const entrance = createEntrance({ config, clock, random, realm: sipHost });
+  opened.push(async () => entrance.stop());
   const userAgent = createUserAgent({
     transports,
     resolver,
+    locator: createSipLocator({ dns, clock, random }),
     clock,
     random,
     log,
     userAgentName: `callfork/${VERSION}`,
+    strangers: entrance.strangers,
+    isOverloaded: entrance.isOverloaded,
+    onTurnedAway: (reason) => metrics.sipRefusedTotal.inc({ reason }),
   });
   const sip = transports.available.map((transport) => {
     const asked = config.sipListen.find((listen) => listen.transport === transport);
-    return { transport, address: asked?.address ?? "", port: transports.sentBy(transport, "127.0.0.1").port };
+    const address = asked?.address ?? "";
+    const near = address.includes(":") ? "::1" : "127.0.0.1";
+    return {
+      transport,
+      address,
+      port: transports.sentBy(transport, isWildcard(address) ? near : address).port,
+    };
   });
-  const sipHost = sipHostOf(config);
 
   // The director is built on forks, forks on calls, calls on the director: the knot is tied by looking late.
   let recordingClient: RecordingClient | undefined;
@@ -144,6 +170,8 @@ async function compose(
     log,
     alerts,
     sipHost,
+    limits: { liveCalls: config.sip.maximumCalls },
+    authenticator: entrance.authenticator,
     onRefused: (refusal) => metrics.sipRefusedTotal.inc({ reason: refusal.cause }),
     onEnded: (call) => metrics.callsTotal.inc({ direction: call.direction, status: call.status }),
   });
@@ -187,13 +215,15 @@ async function compose(
     onRefused: (reason) => metrics.sipRefusedTotal.inc({ reason }),
   });
   await calls.start();
+  entrance.attach(calls);
   await recordingClient.recover();
   await recordingServer.start();
   opened.push(() => recordingServer.stop());
   opened.push(() => recordingClient.stopAll());
 
   userAgent.attach({
-    onInvite: (invite) => route(config, invite, calls, recordingServer),
+    onInvite: (invite) => route(config, invite, calls, recordingServer, entrance),
+    onRequest: ({ method }) => (method === "OPTIONS" ? entrance.answerOptions() : undefined),
     onTrace: (event) =>
       metrics.sipMessagesTotal.inc({ direction: event.direction, kind: kindOf(event.startLine) }),
   });
@@ -253,12 +283,14 @@ function route(
   invite: IncomingInvite,
   calls: CallRoom,
   recorder: ReturnType<typeof createRecordingServer>,
+  entrance: Entrance,
 ): void {
   const user = /^sips?:([^@;]+)@/i.exec(invite.request.uri)?.[1];
   const wanted = user === config.recorder.user || recorder.isRecordingInvite(invite) ? "recorder" : "calls";
   if (!config.roles.includes(wanted)) invite.reject(404);
-  else if (wanted === "recorder") recorder.accept(invite);
-  else calls.accept(invite);
+  else if (wanted === "recorder") {
+    if (entrance.admitsRecording(invite)) recorder.accept(invite);
+  } else calls.accept(invite);
 }
 
 /** The method of a request line, the status code of a status line. */

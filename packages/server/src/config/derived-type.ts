@@ -12,6 +12,7 @@ type Values<Group> = {
 type Optional = "rtpAddress" | "accountSid" | "authToken" | "secretKey";
 
 type OptionalInTls = "ca";
+type OptionalInRecorder = "username" | "password";
 
 type WithOptional<Group, Names> = {
   readonly [Name in keyof Group]: Name extends Names ? Group[Name] | undefined : Group[Name];
@@ -19,7 +20,10 @@ type WithOptional<Group, Names> = {
 
 type Found = WithOptional<Values<typeof SETTINGS>, Optional>;
 
-type FromSettings = Omit<Found, "tls"> & { readonly tls: WithOptional<Found["tls"], OptionalInTls> };
+type FromSettings = Omit<Found, "tls" | "recorder"> & {
+  readonly tls: WithOptional<Found["tls"], OptionalInTls>;
+  readonly recorder: WithOptional<Found["recorder"], OptionalInRecorder>;
+};
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
 

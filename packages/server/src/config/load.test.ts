@@ -59,7 +59,14 @@ test("nothing set: the published defaults, deeply frozen", () => {
     roles: ["calls", "recorder", "api"],
     logLevel: "info",
     webhooks: { allowedAddresses: ["127.0.0.0/8", "::1"], timeoutMs: 15_000 },
-    recorder: { allowedAddresses: ["127.0.0.0/8", "::1"], user: "recorder", strict: false },
+    sip: { strangers: "refuse", maximumCalls: 10_000, maximumLoad: 95, transfers: "phones" },
+    recorder: {
+      allowedAddresses: ["127.0.0.0/8", "::1"],
+      user: "recorder",
+      username: undefined,
+      password: undefined,
+      strict: false,
+    },
     siprec: { defaultTrack: "both_tracks", extensionNamespace: "urn:callfork:siprec" },
   });
   for (const part of [result.value, result.value.sipListen, result.value.sipListen[0], result.value.webhooks])
@@ -250,5 +257,18 @@ test("no text whatever makes loadConfig throw", () => {
       const result = loadConfig({ env, cwd: "/nonexistent" });
       if (!result.ok) for (const { message } of result.error) assert.ok(message.length > 0);
     }),
+  );
+});
+
+test("a recorder's user needs its password, which has no flag", () => {
+  assert.deepEqual(Object.keys(problems({ yaml: "recorder:\n  username: sbc\n" })), ["recorder.password"]);
+  assert.deepEqual(Object.keys(problems({ env: { CALLFORK_RECORDER_PASSWORD: "x" } })), [
+    "recorder.username",
+  ]);
+  const both = good({ env: { CALLFORK_RECORDER_USERNAME: "sbc", CALLFORK_RECORDER_PASSWORD: "x" } });
+  assert.equal(both.recorder.username, "sbc");
+  assert.match(
+    problems({ flags: { "recorder-password": "x" } })["--recorder-password"] ?? "",
+    /CALLFORK_RECORDER_PASSWORD/,
   );
 });

@@ -225,6 +225,35 @@ export const SETTINGS = {
       read: same,
     }),
   },
+  sip: {
+    strangers: setting({
+      schema: choice("refuse", "drop"),
+      standard: "refuse",
+      meaning:
+        "Requests from addresses that no trunk and no recorder setting names: `refuse` answers the first few with 403 and then falls silent, `drop` is silent from the first.",
+      read: same,
+    }),
+    maximumCalls: setting({
+      schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+      standard: 10_000,
+      meaning: "Live calls, dialled ones included; beyond them new ones get 503 with Retry-After.",
+      read: same,
+    }),
+    maximumLoad: setting({
+      schema: Type.Integer({ minimum: 10, maximum: 100 }),
+      standard: 95,
+      meaning:
+        "Percentage of its time that the signalling thread may be busy, over some seconds; beyond it new calls get 503 with Retry-After and live ones go on. 100 never refuses.",
+      read: same,
+    }),
+    transfers: setting({
+      schema: choice("none", "phones", "all"),
+      standard: "phones",
+      meaning:
+        "Who may transfer a call by REFER: `phones` are legs that no trunk carries, `all` are those of trunks too.",
+      read: same,
+    }),
+  },
   recorder: {
     allowedAddresses: setting({
       schema: texts,
@@ -238,6 +267,21 @@ export const SETTINGS = {
       standard: "recorder",
       meaning: "User part that names the recorder on a shared listener: `sip:recorder@host`.",
       read: readSipUser,
+    }),
+    username: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none: addresses alone decide",
+      meaning: "Who records to us must also prove by digest to be this user.",
+      read: same,
+    }),
+    password: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none",
+      meaning: "The password of `recorder.username`.",
+      read: same,
+      secret: true,
     }),
     strict: setting({
       schema: Type.Boolean(),
@@ -292,6 +336,11 @@ export function contradictions(
   if (found["tls.clientCertificates"] !== "none" && found["tls.ca"] === undefined) {
     const message = "is needed for tls.clientCertificates: it says who may vouch for clients";
     problems.push({ path: "tls.ca", message });
+  }
+  const { "recorder.username": username, "recorder.password": password } = found;
+  if ((username === undefined) !== (password === undefined)) {
+    const [path, other] = username === undefined ? ["username", "password"] : ["password", "username"];
+    problems.push({ path: `recorder.${path}`, message: `is needed beside recorder.${other}` });
   }
   return problems;
 }

@@ -45,11 +45,21 @@ export interface Config {
     readonly allowedAddresses: readonly string[];
     readonly timeoutMs: number;
   };
+  readonly sip: {
+    readonly strangers: "refuse" | "drop";
+    readonly maximumCalls: number;
+    /** Per cent of the signalling thread's time. */
+    readonly maximumLoad: number;
+    readonly transfers: "none" | "phones" | "all";
+  };
   readonly recorder: {
     /** Who may record to us: addresses or CIDR ranges; loopback by default. */
     readonly allowedAddresses: readonly string[];
     /** SIP user part that names the recorder on a shared listener: `sip:recorder@host`. */
     readonly user: string;
+    /** Whom a recording client must prove to be, on top of its address; undefined: the address alone decides. */
+    readonly username: string | undefined;
+    readonly password: string | undefined;
     readonly strict: boolean;
   };
   readonly siprec: {
