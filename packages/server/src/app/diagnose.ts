@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Config } from "../config/index.ts";
 import { createMediaPlane } from "../media/index.ts";
-import { createSipTransports, createSystemClock } from "../net/index.ts";
+import { createSipTransports, createSystemClock, loadTlsSet } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import { readAccountFile } from "./secrets.ts";
 
@@ -18,6 +18,9 @@ const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
 /** Below this the kernel may drop bursts of RTP that arrive while a worker is busy. */
 const WANTED_SOCKET_BUFFER = 1 << 20;
 const LOW_DISK_BYTES = 2 * 2 ** 30;
+const DAY_MS = 86_400_000;
+/** A certificate that has no more days than this should have been renewed. */
+const SOON_DAYS = 14;
 
 /** Looks at this machine as a node with `config` would use it. Binds what that node would bind, for a moment. */
 export async function diagnose(config: Config): Promise<readonly Finding[]> {
@@ -33,6 +36,7 @@ export async function diagnose(config: Config): Promise<readonly Finding[]> {
         }
       : { level: "ok", about: "server", text: "none is serving here with this configuration" },
     ...(running ? [] : [await sip(config), await media(config)]),
+    ...certificates(config),
     socketBuffers(),
     exposure(config),
     admit(config),
@@ -93,11 +97,31 @@ async function sip(config: Config): Promise<Finding> {
       listen: config.sipListen,
       log: SILENT,
       clock: createSystemClock(),
+      tls: config.tls,
     });
     await transports.close();
     return { level: "ok", about, text: `${names} can be bound` };
   } catch (error) {
     return { level: "fail", about, text: `${names}: ${(error as Error).message}` };
+  }
+}
+
+/** Files that are there, fit each other and are valid; what listeners would refuse at start is said here as well. */
+function certificates({ tls }: Config): Finding[] {
+  const about = "TLS";
+  if (tls.certificate.length === 0 && tls.ca === undefined) return [];
+  try {
+    return loadTlsSet(tls).identities.map(({ file, leaf }): Finding => {
+      const days = Math.floor((leaf.validToDate.getTime() - Date.now()) / DAY_MS);
+      const names = leaf.subjectAltName ?? "nobody: it has no subjectAltName, and SIP peers will refuse it";
+      const text = `${file} is for ${names}; valid until ${leaf.validToDate.toISOString()}`;
+      if (days < 0) return { level: "fail", about, text: `${file} has expired: ${leaf.validTo}` };
+      if (leaf.validFromDate.getTime() > Date.now())
+        return { level: "fail", about, text: `${file} is not valid before ${leaf.validFrom}` };
+      return { level: days < SOON_DAYS || leaf.subjectAltName === undefined ? "warn" : "ok", about, text };
+    });
+  } catch (error) {
+    return [{ level: "fail", about, text: (error as Error).message }];
   }
 }
 

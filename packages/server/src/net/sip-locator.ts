@@ -95,7 +95,10 @@ class Locator implements SipLocator {
     const able = DISCOVERED.filter(
       (name) => available.includes(name) && (uri.scheme === "sip" || TRANSPORTS[name].isSecure),
     );
-    const naptr = await this.#dns.naptr(target);
+    // RFC 6761 §6.3: names below localhost are never looked up in the DNS.
+    const naptr: DnsAnswer<NaptrRecord> = isLocalhost(target)
+      ? { records: [], ttlMs: 0, failed: true }
+      : await this.#dns.naptr(target);
     const services = sipServices(naptr);
     const usable = services.flatMap((record) => {
       const transport = able.find((name) => TRANSPORTS[name].service === record.service.toUpperCase());
@@ -157,6 +160,8 @@ class Locator implements SipLocator {
     return ((a << 16) | (b << 8) | c) / 0x1000000;
   }
 }
+
+const isLocalhost = (name: string): boolean => /(^|\.)localhost$/i.test(name);
 
 /** By order, then preference; only those that lead to SRV records of a SIP service ("s" flag, no regular expression). */
 function sipServices({ records }: DnsAnswer<NaptrRecord>): readonly NaptrRecord[] {

@@ -3,53 +3,19 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
-import type { Log } from "../observe/index.ts";
 import { createSipTransports, type SipTransportsOptions } from "./sip-transports.ts";
+import {
+  freePort,
+  hasReason,
+  LOCALHOST,
+  octets,
+  open,
+  queue,
+  quiet,
+  request,
+  text,
+} from "./testing/transports.ts";
 import { ListenError, TransportError } from "./transport-error.ts";
-import type { SipFlow, SipTransports } from "./types.ts";
-
-const LOCALHOST = "127.0.0.1";
-const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
-
-interface Heard {
-  readonly text: string;
-  readonly flow: SipFlow;
-}
-
-/** Transports on loopback whose messages, errors and closings can be waited for, one at a time and in order. */
-async function open(
-  t: TestContext,
-  options: Partial<SipTransportsOptions> = {},
-): Promise<{
-  transports: SipTransports;
-  message(): Promise<Heard>;
-  closed(): Promise<SipFlow>;
-  failed(): Promise<{ code: string; flow: SipFlow }>;
-}> {
-  const transports = await createSipTransports({
-    listen: [
-      { transport: "udp", address: LOCALHOST, port: 0 },
-      { transport: "tcp", address: LOCALHOST, port: 0 },
-    ],
-    log: quiet,
-    ...options,
-  });
-  t.after(() => transports.close());
-  const messages = queue<Heard>();
-  const closings = queue<SipFlow>();
-  const failures = queue<{ code: string; flow: SipFlow }>();
-  transports.attach({
-    onMessage: (bytes, flow) => messages.put({ text: text(bytes), flow }),
-    onFlowClosed: (flow) => closings.put(flow),
-    onFramingError: (error, flow) => {
-      failures.put({ code: error.code, flow });
-      if (error.status !== undefined) {
-        transports.send(octets(`SIP/2.0 ${error.status} Bad\r\n\r\n`), flow).catch(() => {});
-      }
-    },
-  });
-  return { transports, message: messages.take, closed: closings.take, failed: failures.take };
-}
 
 test("a datagram arrives whole, with its flow, and the reply goes back to where it came from", async (t) => {
   const server = await open(t);
@@ -266,32 +232,12 @@ test("after close nothing is sent any more", async (t) => {
   }
 });
 
-const request = (name: string): string =>
-  `OPTIONS sip:${name}@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bK${name}\r\n` +
-  `From: <sip:a@example.com>;tag=1\r\nTo: <sip:b@example.com>\r\nCall-ID: ${name}\r\nCSeq: 1 OPTIONS\r\n` +
-  "Content-Length: 4\r\n\r\nbody";
-const octets = (value: string): Uint8Array => Buffer.from(value, "latin1");
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
-const hasReason = (reason: string) => (error: unknown) =>
-  error instanceof TransportError && error.reason === reason && error.fault === "network";
-
 async function dial(t: TestContext, port: number): Promise<Socket> {
   const socket = connect(port, LOCALHOST);
   socket.on("error", () => {});
   t.after(() => socket.destroy());
   await once(socket, "connect");
   return socket;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, LOCALHOST);
-  await once(server, "listening");
-  const address = server.address();
-  assert.ok(address !== null && typeof address === "object");
-  server.close();
-  await once(server, "close");
-  return address.port;
 }
 
 /** Every timer is due at once: before the kernel can have answered. */
@@ -308,21 +254,5 @@ function instantClock(): SipTransportsOptions["clock"] & object {
         },
       };
     },
-  };
-}
-
-function queue<T>(): { put(value: T): void; take(): Promise<T> } {
-  const values: T[] = [];
-  const waiting: ((value: T) => void)[] = [];
-  return {
-    put(value) {
-      const next = waiting.shift();
-      if (next === undefined) values.push(value);
-      else next(value);
-    },
-    take: () =>
-      values.length > 0
-        ? Promise.resolve(values.shift() as T)
-        : new Promise((resolve) => waiting.push(resolve)),
   };
 }

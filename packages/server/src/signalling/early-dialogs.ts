@@ -13,7 +13,7 @@ import type { Core } from "./core.ts";
 import { capabilityLines } from "./dialog-server.ts";
 import type { DialogOwner } from "./dialog-table.ts";
 import { putCapabilities } from "./initial-request.ts";
-import { type ContactOptions, formatContact, OutgoingRequest } from "./outgoing-request.ts";
+import { type ContactOptions, formatContact, OutgoingRequest, schemeOf } from "./outgoing-request.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type { Target } from "./targets.ts";
 import type { OutgoingInviteHandlers, SipBody } from "./types.ts";
@@ -150,7 +150,7 @@ class EarlyDialog implements DialogOwner {
       };
       if (answer.status < 300) this.dialog.refreshTarget(request);
       const sentBy = this.#core.transports.sentBy(flow.transport, flow.remoteAddress);
-      const contact = formatContact(sentBy, flow.transport, this.#contact);
+      const contact = formatContact(sentBy, flow.transport, this.#contact, schemeOf(request));
       const lines = [["Contact", contact] as const, ...capabilityLines(), ...(answer.headers ?? [])];
       transaction.respond(answer.status, { ...answer, headers: lines });
     } else if (request.method === "OPTIONS" || request.method === "INFO") {

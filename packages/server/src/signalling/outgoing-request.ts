@@ -306,7 +306,7 @@ export function formatContact(
   sentBy: { readonly host: string; readonly port: number },
   transport: SipTransportName,
   { user, parameters = "" }: ContactOptions,
-  scheme: "sip" | "sips" = "sip",
+  scheme: "sip" | "sips",
 ): string {
   const uri = formatSipUri({
     scheme,
