@@ -83,7 +83,8 @@ test("every error code of the sources has its row in docs/errors.md, and every r
   for (const file of filesBelow("packages/server/src", (name) => name.endsWith(".ts") && !isTest(name))) {
     const text = read(file);
     if (!text.includes("PlatformError")) continue;
-    for (const match of text.matchAll(/\bcode(?:: string)?\s*[=:]\s*"([A-Z][A-Z0-9_]+)"/g)) used.add(match[1]!);
+    for (const match of text.matchAll(/\bcode(?:: string)?\s*[=:]\s*"([A-Z][A-Z0-9_]+)"/g))
+      used.add(match[1]!);
   }
   assert.ok(used.size > 10);
   assert.deepEqual([...documented].sort(), [...used].sort());
