@@ -486,7 +486,9 @@ export class RecorderWorld {
   }
 
   async stop(): Promise<void> {
-    await this.settle(this.recorder.stop()).finally(() => rmSync(this.folder, { recursive: true }));
+    await this.settle(this.recorder.stop()).finally(() =>
+      rmSync(this.folder, { recursive: true, force: true }),
+    );
   }
 }
 

@@ -131,9 +131,18 @@ test("stopping the recorder ends its recordings with BYE and closes their files"
 
 test("an INVITE that is being taken when the recorder stops is refused, and the stop does not wait for ever", async (t) => {
   const world = await RecorderWorld.start(t);
+  const { saveRecording } = world.store;
+  let release: (() => void) | undefined;
+  world.store.saveRecording = async (record) => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return saveRecording.call(world.store, record);
+  };
   const invited = world.invite(body(sdpPart(sdp([{ label: "1" }]))));
-  await world.until(() => world.recorder.liveCount === 1);
+  await world.until(() => release !== undefined);
   const stopped = world.recorder.stop();
+  release!();
   assert.equal((await invited).failure?.status, 503);
   await world.settle(stopped);
   assert.equal(world.store.rows.size, 0);

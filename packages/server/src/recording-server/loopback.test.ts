@@ -99,7 +99,7 @@ async function speak(
 
 test("two voices over real sockets, with loss, reordering and duplicates, are recorded to the sample; reports go back", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "callfork-loopback-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const media = await createMediaPlane({ ports: { first: 40_000, last: 49_999 }, workers: 1, log: silent });
   t.after(() => media.stop());
   const store = memoryStore();

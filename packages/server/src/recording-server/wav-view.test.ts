@@ -9,7 +9,7 @@ import type { MediaFile } from "./ports.ts";
 import { openChannel, wavView } from "./wav-view.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "callfork-view-"));
-after(() => rmSync(folder, { recursive: true }));
+after(() => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
 
 function trackFile(format: "mulaw" | "alaw", codes: Uint8Array, closed = true): string {

@@ -7,7 +7,7 @@ import { encodePcma, PCMA_SILENCE, PCMU_SILENCE, PCMU_TO_LINEAR, parseWav } from
 import { repairTrackFile, TrackFile } from "./track-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "callfork-track-"));
-after(() => rmSync(folder, { recursive: true }));
+after(() => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
 const freshPath = (): string => join(folder, `${++files}.wav`);
 

@@ -18,7 +18,7 @@ const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => 
 
 function freshFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "callfork-writer-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
