@@ -25,6 +25,7 @@ const PEERS = {
   linphonec: "linphone-cli",
   sipsak: "sipsak",
   openssl: "openssl",
+  dnsmasq: "dnsmasq-base",
 };
 
 const commands = {

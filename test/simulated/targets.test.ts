@@ -147,3 +147,62 @@ test("[R3261-17.1.4-2] a connection that closes before anything came back sends 
   await pass(world);
   assert.deepEqual(next.methods, ["INVITE"]);
 });
+
+test("[R3263-4.3-2] a 503 sends the request to the next address, the last 503 is told, and who gave one is not asked first again", async () => {
+  const world = new World();
+  world.network.name("recorder.example", ["10.0.0.2", "10.0.0.3"]);
+  const platform = world.party("10.0.0.1", refuseAll);
+  const busy = new RawPeer(world, "10.0.0.2");
+  const next = new RawPeer(world, "10.0.0.3");
+  const failures = call(platform, { requestUri: "sip:b@recorder.example" });
+  await pass(world);
+  busy.respond(busy.last("INVITE"), 503, { lines: [["Retry-After", "100"]] });
+  await pass(world);
+  assert.deepEqual([busy.methods, next.methods], [["INVITE", "ACK"], ["INVITE"]]);
+  const [first, second] = [busy.last("INVITE").request, next.last("INVITE").request];
+  assert.notEqual(first.headers.get("Via"), second.headers.get("Via"));
+  for (const name of ["Call-ID", "CSeq", "From", "To"]) {
+    assert.equal(first.headers.get(name), second.headers.get(name));
+  }
+  next.respond(next.last("INVITE"), 503);
+  await pass(world);
+  assert.deepEqual(
+    failures.map(({ status, cause }) => [status, cause]),
+    [[503, "rejected"]],
+  );
+  await pass(world, 40_000); // the second one's 30 s are over, the first one's 100 s are not
+  call(platform, { requestUri: "sip:b@recorder.example" });
+  await pass(world);
+  assert.equal(next.methods.filter((method) => method === "INVITE").length, 2);
+  assert.equal(busy.methods.filter((method) => method === "INVITE").length, 1);
+});
+
+test("[R3263-4.3-2] silence sends the request to the next address; one that was canceled meanwhile is not repeated there", async () => {
+  const world = new World();
+  world.network.name("recorder.example", ["10.0.0.2", "10.0.0.3"]);
+  const platform = world.party("10.0.0.1", refuseAll);
+  const next = new RawPeer(world, "10.0.0.3"); // nobody is at 10.0.0.2
+  const failures = call(platform, { requestUri: "sip:b@recorder.example" });
+  await pass(world, 31_900);
+  assert.deepEqual(next.methods, []);
+  await pass(world, 200);
+  assert.deepEqual(next.methods, ["INVITE"]);
+  next.respond(next.last("INVITE"), 486);
+  await pass(world);
+  assert.deepEqual(
+    failures.map(({ status }) => status),
+    [486],
+  );
+  world.network.name("other.example", ["10.0.0.4", "10.0.0.3"]);
+  const given = {
+    requestUri: "sip:b@other.example",
+    from: "sip:a@a.example",
+    to: "sip:b@b.example",
+    body: SDP,
+  };
+  const invite = platform.agent.invite(given, { onAnswered: () => undefined, onFailed: () => {} });
+  await pass(world, 1_000);
+  invite.cancel();
+  await pass(world, 64_000);
+  assert.deepEqual(next.methods, ["INVITE", "ACK"]);
+});
