@@ -3,7 +3,6 @@ import {
   type ReportBlock,
   RTP_FIXED_HEADER_LENGTH,
   randomSsrc,
-  randomUint16,
   randomUint32,
   rtpMarker,
   rtpPayloadType,
@@ -14,10 +13,11 @@ import {
 } from "@callfork/protocol/rtp";
 import type { PacketBatch, PortIndex } from "../net/index.ts";
 import type { MediaContext } from "./media-context.ts";
-import { OutgoingStream } from "./outgoing-stream.ts";
+import { firstSequence, OutgoingStream } from "./outgoing-stream.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { RtcpPath } from "./rtcp-path.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
+import { SrtpState, sendProtected } from "./srtp-state.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
 import type { ForkConnection, MediaId, MediaStats } from "./types.ts";
 
@@ -35,6 +35,7 @@ export class Fork implements PortOwner {
   readonly rtpPort: PortIndex;
   readonly rtcpPort: PortIndex;
   readonly #context: MediaContext;
+  readonly #srtp = new SrtpState();
   readonly #rtcp: RtcpPath;
   readonly #payloadTypes = new Int16Array(128).fill(NOT_FORWARDED);
   #reporter: RtcpReporter | undefined;
@@ -42,13 +43,16 @@ export class Fork implements PortOwner {
   #remoteReport: ReportBlock | undefined;
   #unreachableAt = Number.NEGATIVE_INFINITY;
   #dropped = 0;
+  #rejected = 0;
+  #withholds = false;
+  #withheld = 0;
 
   constructor(context: MediaContext, id: MediaId, rtpPort: PortIndex, rtcpPort: PortIndex) {
     this.#context = context;
     this.id = id;
     this.rtpPort = rtpPort;
     this.rtcpPort = rtcpPort;
-    this.#rtcp = new RtcpPath(context.io, rtcpPort);
+    this.#rtcp = new RtcpPath(context.io, rtcpPort, this.#srtp);
   }
 
   /** May be told again when the recorder changes its answer: the stream goes on with its SSRC and sequence. */
@@ -58,12 +62,18 @@ export class Fork implements PortOwner {
     this.#rtcp.expect(remote.address, remote.rtcpPort);
     this.#payloadTypes.fill(NOT_FORWARDED);
     for (const [from, to] of payloadTypes) this.#payloadTypes[from & 0x7f] = to;
+    this.#withholds = connection.withhold === true;
     this.#reporter ??= new RtcpReporter(this.#context, cname);
-    if (this.#stream !== undefined) return;
-    const { random } = this.#context;
+    const { random, ciphers } = this.#context;
+    const before = this.#srtp.update(ciphers, connection.srtp);
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      if (before?.hasRolledOver(stream.ssrc) === true) stream.changeSsrc(randomSsrc(random, stream.ssrc));
+      return;
+    }
     this.#stream = new OutgoingStream({
       ssrc: randomSsrc(random),
-      firstSequence: randomUint16(random),
+      firstSequence: firstSequence(random),
       firstTimestamp: randomUint32(random),
       clockRateHz,
       followsClock: true,
@@ -77,13 +87,15 @@ export class Fork implements PortOwner {
     const payloadType = this.#payloadTypes[rtpPayloadType(bytes, at)]!;
     const ssrc = rtpSsrc(bytes, at);
     const sequence = rtpSequenceNumber(bytes, at);
-    if (payloadType === NOT_FORWARDED) {
+    if (this.#withholds && payloadType !== NOT_FORWARDED) this.#withheld++;
+    if (this.#withholds || payloadType === NOT_FORWARDED) {
       stream.skip(ssrc, sequence);
       return;
     }
     stream.map(ssrc, sequence, rtpTimestamp(bytes, at), now);
     const length = RTP_FIXED_HEADER_LENGTH + end - start;
-    const copy = this.#context.io.reserve(length);
+    const { sender } = this.#srtp;
+    const copy = this.#context.io.reserve(sender === undefined ? length : length + sender.rtpOverhead);
     if (copy < 0) {
       this.#dropped++;
       return;
@@ -98,7 +110,8 @@ export class Fork implements PortOwner {
       stream.ssrc,
     );
     bytes.copyWithin(copy + RTP_FIXED_HEADER_LENGTH, at + start, at + end);
-    this.#context.io.send(this.rtpPort, copy, length);
+    if (sender === undefined) this.#context.io.send(this.rtpPort, copy, length);
+    else if (!sendProtected(this.#context.io, this.rtpPort, sender, bytes, copy, length)) this.#dropped++;
     stream.count(end - start, now);
     if (stream.packets === 1) this.#reporter?.start(now, true);
   }
@@ -109,7 +122,15 @@ export class Fork implements PortOwner {
   }
 
   onRtcpPacket(batch: PacketBatch, index: number): void {
-    const parsed = parseRtcp(batch.bytes, batch.offset[index]!, batch.length[index]!);
+    const { receiver } = this.#srtp;
+    const at = batch.offset[index]!;
+    const length = batch.length[index]!;
+    const clear = receiver === undefined ? length : receiver.unprotectRtcp(batch.bytes, at, length);
+    if (clear < 0) {
+      this.#rejected++;
+      return;
+    }
+    const parsed = parseRtcp(batch.bytes, at, clear);
     const stream = this.#stream;
     if (!parsed.ok || stream === undefined || !this.#rtcp.admits(batch, index)) {
       this.#dropped++;
@@ -139,6 +160,9 @@ export class Fork implements PortOwner {
       received: receivedStats(undefined, wallAt),
       sent: sentStats(this.#stream, this.#remoteReport, wallAt),
       dropped: this.#dropped,
+      rejected: this.#rejected,
+      withheld: this.#withheld,
+      isReported: this.#remoteReport !== undefined,
     };
   }
 

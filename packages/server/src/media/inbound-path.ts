@@ -13,6 +13,7 @@ import type { PacketBatch, PacketIo, PortIndex } from "../net/index.ts";
 import { Latch } from "./latch.ts";
 import { ReceivedStream } from "./received-stream.ts";
 import { RtcpPath } from "./rtcp-path.ts";
+import { SrtpState } from "./srtp-state.ts";
 import type { MediaTarget } from "./types.ts";
 
 /** What `InboundPath.classify` makes of a datagram on the RTP port. */
@@ -31,7 +32,10 @@ export class InboundPath {
   readonly latch: Latch;
   readonly rtcp: RtcpPath;
   readonly received = new ReceivedStream();
+  readonly srtp = new SrtpState();
   dropped = 0;
+  /** SRTP and SRTCP packets that were not authentic, came twice, or came in the clear. */
+  rejected = 0;
   /** False before anything is known of the party: RTP and RTCP are dropped. */
   open = false;
   /** False while we told the party not to send (hold): RTP is dropped, RTCP goes on (RFC 3264 §5.1). */
@@ -54,7 +58,7 @@ export class InboundPath {
 
   constructor(io: PacketIo, rtpPort: PortIndex, rtcpPort: PortIndex) {
     this.latch = new Latch(io, rtpPort);
-    this.rtcp = new RtcpPath(io, rtcpPort);
+    this.rtcp = new RtcpPath(io, rtcpPort, this.srtp);
   }
 
   expect(remote: MediaTarget | null): void {
@@ -77,8 +81,14 @@ export class InboundPath {
   classify(batch: PacketBatch, index: number): InboundKind {
     const bytes = batch.bytes;
     const at = batch.offset[index]!;
-    const length = batch.length[index]!;
+    let length = batch.length[index]!;
     if (isRtcp(bytes, at, length)) return "rtcp";
+    const { receiver } = this.srtp;
+    if (receiver !== undefined) {
+      length = receiver.unprotectRtp(bytes, at, length);
+      if (length < 0) return this.#reject();
+      batch.length[index] = length;
+    }
     const start = rtpPayloadStart(bytes, at, length);
     if (start < 0 || !this.listening) return this.#drop();
     const payloadType = rtpPayloadType(bytes, at);
@@ -108,8 +118,17 @@ export class InboundPath {
     return "rtp";
   }
 
-  /** Is it a compound packet of the party's? */
+  /** Is it a compound packet of the party's? Then it lies in the batch in the clear. */
   admitsRtcp(batch: PacketBatch, index: number): boolean {
+    const { receiver } = this.srtp;
+    if (receiver !== undefined) {
+      const length = receiver.unprotectRtcp(batch.bytes, batch.offset[index]!, batch.length[index]!);
+      if (length < 0) {
+        this.rejected++;
+        return false;
+      }
+      batch.length[index] = length;
+    }
     const fault = checkRtcp(batch.bytes, batch.offset[index]!, batch.length[index]!);
     if (fault === undefined && this.open && this.rtcp.admits(batch, index)) return true;
     this.dropped++;
@@ -118,6 +137,11 @@ export class InboundPath {
 
   #drop(): "dropped" {
     this.dropped++;
+    return "dropped";
+  }
+
+  #reject(): "dropped" {
+    this.rejected++;
     return "dropped";
   }
 }

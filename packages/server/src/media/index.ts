@@ -12,6 +12,7 @@ export type {
   MediaId,
   MediaPlane,
   MediaPort,
+  MediaSrtp,
   MediaStats,
   MediaTarget,
   PlayOptions,

@@ -7,7 +7,6 @@ import {
   RTP_FIXED_HEADER_LENGTH,
   type RtcpPacket,
   randomSsrc,
-  randomUint16,
   randomUint32,
   rewriteRtpHeader,
   setRtpPayloadType,
@@ -19,12 +18,13 @@ import type { PacketBatch, PortIndex } from "../net/index.ts";
 import type { Fork } from "./fork.ts";
 import { InboundPath } from "./inbound-path.ts";
 import type { MediaContext } from "./media-context.ts";
-import { OutgoingStream } from "./outgoing-stream.ts";
+import { firstSequence, OutgoingStream } from "./outgoing-stream.ts";
 import { type Player, playableCodec } from "./player.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { translateRtcp } from "./rtcp-relay.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SilenceWatch } from "./silence-watch.ts";
+import { sendProtected, sendProtectedCopy } from "./srtp-state.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
 import type { LegCodec, LegConnection, MediaId, MediaStats } from "./types.ts";
 
@@ -72,7 +72,7 @@ export class Leg implements PortOwner {
     this.#reporter = new RtcpReporter(context, shortTermCname(context.random));
     this.#outbound = new OutgoingStream({
       ssrc: randomSsrc(context.random),
-      firstSequence: randomUint16(context.random),
+      firstSequence: firstSequence(context.random),
       firstTimestamp: randomUint32(context.random),
       clockRateHz: DEFAULT_CLOCK_RATE_HZ,
       followsClock: false,
@@ -84,6 +84,11 @@ export class Leg implements PortOwner {
     this.#codecs = codecs;
     this.#packetTimeMs = connection.packetTimeMs ?? DEFAULT_PACKET_TIME_MS;
     this.#inbound.expect(connection.remote);
+    const before = this.#inbound.srtp.update(this.#context.ciphers, connection.srtp);
+    // Under a new key some peers keep the rollover counter, some start over: a new source leaves no doubt.
+    if (before?.hasRolledOver(this.#outbound.ssrc) === true) {
+      this.#outbound.changeSsrc(randomSsrc(this.#context.random, this.#outbound.ssrc));
+    }
     const types = codecs.map(({ payloadType, clockRateHz }) => [payloadType, clockRateHz] as const);
     if (eventType === undefined) this.#inbound.agree(types);
     else this.#inbound.agree([[eventType, TELEPHONE_EVENT_RATE_HZ], ...types], eventType);
@@ -187,6 +192,7 @@ export class Leg implements PortOwner {
       received: receivedStats(this.#inbound.received, wallAt),
       sent: sentStats(this.#outbound, this.#remoteReport, wallAt),
       dropped: this.#inbound.dropped,
+      rejected: this.#inbound.rejected,
     };
   }
 
@@ -208,7 +214,10 @@ export class Leg implements PortOwner {
     const stream = this.#outbound;
     stream.map(from.ssrc, from.sequence, from.timestamp, now);
     rewriteRtpHeader(bytes, at, stream.sequence, stream.timestamp, stream.ssrc);
-    this.#context.io.send(this.rtpPort, at, length);
+    const { io } = this.#context;
+    const { sender } = this.#inbound.srtp;
+    if (sender === undefined) io.send(this.rtpPort, at, length);
+    else if (!sendProtectedCopy(io, this.rtpPort, sender, bytes, at, length)) from.dropped++;
     stream.count(from.payloadEnd - from.payloadStart, now);
     for (const fork of this.outboundForks) {
       fork.forward(bytes, at, from.payloadStart, from.payloadEnd, now);
@@ -218,22 +227,26 @@ export class Leg implements PortOwner {
   #playFrame(player: Player, now: number): void {
     const codec = playableCodec(this.#codecs);
     const length = RTP_FIXED_HEADER_LENGTH + player.frameLength;
-    const at = codec === undefined || !this.#canSend ? -1 : this.#context.io.reserve(length);
+    const { io } = this.#context;
+    const { sender } = this.#inbound.srtp;
+    const room = length + (sender?.rtpOverhead ?? 0);
+    const at = codec === undefined || !this.#canSend ? -1 : io.reserve(room);
     if (at < 0) {
       player.skipFrame();
       return;
     }
-    const bytes = this.#context.io.slab;
+    const bytes = io.slab;
     const stream = this.#outbound;
     // "The first packet after a silence period" carries the marker (RFC 3551 §4.1).
     const marker = stream.next(player.frameLength, now);
     writeRtpHeader(bytes, at, marker, codec!.payloadType, stream.sequence, stream.timestamp, stream.ssrc);
     player.writeFrame(codec!, bytes, at + RTP_FIXED_HEADER_LENGTH);
-    this.#context.io.send(this.rtpPort, at, length);
     stream.count(player.frameLength, now);
     for (const fork of this.outboundForks) {
       fork.forward(bytes, at, RTP_FIXED_HEADER_LENGTH, length, now);
     }
+    if (sender === undefined) io.send(this.rtpPort, at, length);
+    else sendProtected(io, this.rtpPort, sender, bytes, at, length);
   }
 
   #readTelephoneEvent(bytes: Uint8Array, at: number): void {

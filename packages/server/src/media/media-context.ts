@@ -1,3 +1,4 @@
+import type { SrtpCiphers } from "@callfork/protocol/srtp";
 import type { Random } from "@callfork/protocol/text";
 import type { PacketIo } from "../net/index.ts";
 import type { MediaEvent } from "./types.ts";
@@ -6,6 +7,7 @@ import type { MediaEvent } from "./types.ts";
 export interface MediaContext {
   readonly io: PacketIo;
   readonly random: Random;
+  readonly ciphers: SrtpCiphers;
   /** "rtp-stopped" is told after this much silence. */
   readonly silenceMs: number;
   emit(event: MediaEvent): void;

@@ -101,7 +101,7 @@ export class MediaEngine implements PacketIoHandlers {
         if (owner instanceof Fork) owner.start(command.connection);
         break;
       case "connect-receiver":
-        if (owner instanceof Receiver) owner.connect(command.remote, command.payloadTypes, now);
+        if (owner instanceof Receiver) owner.connect(command, now);
         break;
       case "stats":
         this.#answer(command.question, { kind: "stats", stats: owner?.stats() });

@@ -95,7 +95,7 @@ test("a worker that dies takes its calls along and nobody else's; new calls get 
   const staying = plane.play(b.id, { samples: new Int16Array(800), loop: 1 });
   await alice.take(t, 1);
   // No type allows this: it stands for a bug, and throws in the middle of the worker.
-  plane.connectLeg(a.id, null as never);
+  plane.connectLeg(a.id, { remote: null, codecs: null } as never);
   await until(t, () => lost.length > 0);
   assert.deepEqual(lost, [{ kind: "worker-lost", ids: [a.id] }]);
   assert.equal(await playing, false);

@@ -6,6 +6,7 @@ import { createSystemClock, isLocalAddress, localAddressFor, PortPairs } from ".
 import type { Log } from "../observe/index.ts";
 import { MediaBindError, MediaLostError, UnknownLegError } from "./errors.ts";
 import { MediaWorker } from "./media-worker.ts";
+import { checkSrtp } from "./srtp-state.ts";
 import type {
   BridgeOptions,
   ForkConnection,
@@ -16,6 +17,7 @@ import type {
   MediaId,
   MediaPlane,
   MediaPort,
+  MediaSrtp,
   MediaStats,
   MediaTarget,
   PlayOptions,
@@ -99,6 +101,7 @@ class WorkerMediaPlane implements MediaPlane {
   }
 
   connectLeg(leg: MediaId, connection: LegConnection): void {
+    checkSrtp(connection.srtp);
     this.#tell(leg, { kind: "connect-leg", id: leg, connection });
   }
 
@@ -142,6 +145,7 @@ class WorkerMediaPlane implements MediaPlane {
   }
 
   startFork(fork: MediaId, connection: ForkConnection): void {
+    checkSrtp(connection.srtp);
     this.#tell(fork, { kind: "start-fork", id: fork, connection });
   }
 
@@ -159,8 +163,14 @@ class WorkerMediaPlane implements MediaPlane {
     }));
   }
 
-  connectReceiver(receiver: MediaId, remote: MediaTarget | null, payloadTypes: readonly number[]): void {
-    this.#tell(receiver, { kind: "connect-receiver", id: receiver, remote, payloadTypes });
+  connectReceiver(
+    receiver: MediaId,
+    remote: MediaTarget | null,
+    payloadTypes: readonly number[],
+    srtp?: MediaSrtp | undefined,
+  ): void {
+    checkSrtp(srtp);
+    this.#tell(receiver, { kind: "connect-receiver", id: receiver, remote, payloadTypes, srtp });
   }
 
   stats(id: MediaId): Promise<MediaStats | undefined> {

@@ -1,4 +1,11 @@
-import { addToSequence, addToTimestamp, sequenceDelta, timestampDelta } from "@callfork/protocol/rtp";
+import {
+  addToSequence,
+  addToTimestamp,
+  randomUint16,
+  sequenceDelta,
+  timestampDelta,
+} from "@callfork/protocol/rtp";
+import type { Random } from "@callfork/protocol/text";
 
 /** What the source of an outgoing stream is called when it is ourselves. No SSRC is negative. */
 const OURSELVES = -2;
@@ -19,6 +26,14 @@ export interface OutgoingStreamOptions {
   readonly clockRateHz: number;
   /** Guards against sources whose timestamps jump although their sequence does not. */
   readonly followsClock: boolean;
+}
+
+/**
+ * Random (RFC 3550 §5.1), and in the lower half, so that an SRTP receiver which misses the first packets cannot miss a
+ * roll-over with them (RFC 3711 §3.3.1).
+ */
+export function firstSequence(random: Random): number {
+  return randomUint16(random) & 0x7fff;
 }
 
 /**

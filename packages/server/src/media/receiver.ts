@@ -7,7 +7,13 @@ import type { PortOwner } from "./port-owner.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
-import type { MediaId, MediaStats, MediaTarget } from "./types.ts";
+import type { MediaId, MediaSrtp, MediaStats, MediaTarget } from "./types.ts";
+
+export interface ReceiverConnection {
+  readonly remote: MediaTarget | null;
+  readonly payloadTypes: readonly number[];
+  readonly srtp: MediaSrtp | undefined;
+}
 
 /**
  * A port pair that only listens: every valid packet of the sender goes into the recorder's sink, RTCP too; receiver
@@ -43,8 +49,9 @@ export class Receiver implements PortOwner {
     this.#ssrc = randomSsrc(context.random);
   }
 
-  connect(remote: MediaTarget | null, payloadTypes: readonly number[], now: number): void {
+  connect({ remote, payloadTypes, srtp }: ReceiverConnection, now: number): void {
     this.#inbound.expect(remote);
+    this.#inbound.srtp.update(this.#context.ciphers, srtp);
     this.#inbound.agree(payloadTypes.map((type) => [type, this.#clockRateHz] as const));
     this.#inbound.open = true;
     this.#inbound.listening = payloadTypes.length > 0;
@@ -95,6 +102,7 @@ export class Receiver implements PortOwner {
       received: receivedStats(this.#inbound.received, wallAt),
       sent: sentStats(undefined, undefined, wallAt),
       dropped: this.#inbound.dropped,
+      rejected: this.#inbound.rejected,
     };
   }
 

@@ -1,4 +1,5 @@
 import type { PacketBatch, PacketIo, PortIndex } from "../net/index.ts";
+import type { SrtpState } from "./srtp-state.ts";
 
 /**
  * Symmetric RTCP (RFC 4961) on one port: reports go to the signalled port until one comes from the party's address;
@@ -7,6 +8,7 @@ import type { PacketBatch, PacketIo, PortIndex } from "../net/index.ts";
 export class RtcpPath {
   readonly #io: PacketIo;
   readonly #port: PortIndex;
+  readonly #srtp: SrtpState;
   #signalledAddress = "";
   #signalledPort = 0;
   /** The address that RTP comes from, once that is known. */
@@ -14,9 +16,10 @@ export class RtcpPath {
   #heard = false;
   #hasPeer = false;
 
-  constructor(io: PacketIo, port: PortIndex) {
+  constructor(io: PacketIo, port: PortIndex, srtp: SrtpState) {
     this.#io = io;
     this.#port = port;
+    this.#srtp = srtp;
   }
 
   /** What signalling says; port 0 when it says nothing. */
@@ -51,10 +54,13 @@ export class RtcpPath {
 
   send(bytes: Uint8Array): boolean {
     if (!this.#hasPeer) return false;
-    const at = this.#io.reserve(bytes.length);
+    const { sender } = this.#srtp;
+    const at = this.#io.reserve(bytes.length + (sender?.rtcpOverhead ?? 0));
     if (at < 0) return false;
     this.#io.slab.set(bytes, at);
-    this.#io.send(this.#port, at, bytes.length);
+    const length = sender === undefined ? bytes.length : sender.protectRtcp(this.#io.slab, at, bytes.length);
+    if (length < 0) return false;
+    this.#io.send(this.#port, at, length);
     return true;
   }
 

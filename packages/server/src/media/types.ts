@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { SrtpKeying } from "@callfork/protocol/srtp";
 
 /** Names one leg, fork or receiver of the media plane, for its lifetime. */
 export type MediaId = number;
@@ -34,6 +35,12 @@ export interface LegOptions {
   readonly remoteAddress?: string;
 }
 
+/** Keys of both directions of a secured port pair, for RTP and RTCP. Copied to the worker; never log it. */
+export interface MediaSrtp {
+  readonly send: SrtpKeying;
+  readonly receive: SrtpKeying;
+}
+
 /** What a leg's negotiation came to. Replaces what was told before; may be told at any time. */
 export interface LegConnection {
   readonly remote: MediaTarget | null;
@@ -43,6 +50,8 @@ export interface LegConnection {
   readonly codecs: readonly LegCodec[];
   readonly telephoneEventPayloadType?: number | undefined;
   readonly packetTimeMs?: number | undefined;
+  /** Absent: RTP in the clear. The same keys told again change nothing. */
+  readonly srtp?: MediaSrtp | undefined;
 }
 
 export interface BridgeOptions {
@@ -65,6 +74,10 @@ export interface ForkConnection {
   readonly clockRateHz: number;
   /** Canonical name for SDES (RFC 7022). */
   readonly cname: string;
+  /** Absent: RTP in the clear. The same keys told again change nothing. */
+  readonly srtp?: MediaSrtp | undefined;
+  /** Nothing is sent for now; what would have been is counted. The stream goes on with its SSRC and its timeline. */
+  readonly withhold?: boolean;
 }
 
 export interface ReceiverOptions {
@@ -103,6 +116,12 @@ export interface MediaStats {
   readonly sent: StreamStats;
   /** Packets from strangers, malformed ones, and those of a payload type nobody agreed on. */
   readonly dropped: number;
+  /** SRTP and SRTCP packets that were not authentic, came twice, or came in the clear. */
+  readonly rejected: number;
+  /** Of a fork: packets that were not sent, by `withhold`. */
+  readonly withheld?: number;
+  /** Of a fork: the recorder has reported on our stream by RTCP, so that `sent.lost` means something. */
+  readonly isReported?: boolean;
 }
 
 export type MediaEvent =
@@ -139,7 +158,12 @@ export interface MediaPlane {
   startFork(fork: MediaId, connection: ForkConnection): void;
   openReceiver(options: ReceiverOptions): Promise<MediaPort>;
   /** Tells whom to expect packets from and where RTCP reports go. */
-  connectReceiver(receiver: MediaId, remote: MediaTarget | null, payloadTypes: readonly number[]): void;
+  connectReceiver(
+    receiver: MediaId,
+    remote: MediaTarget | null,
+    payloadTypes: readonly number[],
+    srtp?: MediaSrtp | undefined,
+  ): void;
   stats(id: MediaId): Promise<MediaStats | undefined>;
   /** Stops, sends RTCP BYE where we were a source, frees the ports (after their drain time). Returns the final counters. */
   close(id: MediaId): Promise<MediaStats | undefined>;

@@ -4,6 +4,7 @@ import type {
   LegConnection,
   MediaEvent,
   MediaId,
+  MediaSrtp,
   MediaStats,
   MediaTarget,
   PlayOptions,
@@ -59,6 +60,7 @@ export type WorkerCommand =
       readonly id: MediaId;
       readonly remote: MediaTarget | null;
       readonly payloadTypes: readonly number[];
+      readonly srtp: MediaSrtp | undefined;
     }
   | { readonly kind: "stats"; readonly id: MediaId; readonly question: number }
   | { readonly kind: "close"; readonly id: MediaId; readonly question: number }

@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
-import { createPacketIo } from "../net/index.ts";
+import { createPacketIo, createSrtpCiphers } from "../net/index.ts";
 import { MediaEngine } from "./media-engine.ts";
 import type { WorkerCommand, WorkerReport, WorkerSettings } from "./worker-messages.ts";
 
@@ -15,6 +15,7 @@ const engine = new MediaEngine(
   {
     io,
     random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
+    ciphers: createSrtpCiphers(),
     silenceMs: settings.silenceMs,
     emit: (event) => report({ kind: "event", event }),
     wallAt: (now) => performance.timeOrigin + now,
