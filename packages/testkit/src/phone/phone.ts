@@ -115,15 +115,7 @@ export class TestPhone {
 
   static async open(options: TestPhoneOptions): Promise<TestPhone> {
     const address = options.address ?? "127.0.0.1";
-    const port = options.sipPort ?? 0;
-    const transports = await createSipTransports({
-      listen: [
-        { transport: "udp", address, port },
-        { transport: "tcp", address, port },
-      ],
-      log: options.log ?? SILENT_LOG,
-      clock: createSystemClock(),
-    });
+    const transports = await openTransports(options, address);
     return new TestPhone(options, transports, address, transports.sentBy("udp", address).port);
   }
 
@@ -322,6 +314,27 @@ class LivePhoneCall implements PhoneCall {
     this.#released = true;
     this.#endpoint.close();
     this.#onReleased();
+  }
+}
+
+/** UDP and TCP on one port. A free port of the one may be taken in the other: then the next is tried. */
+async function openTransports(options: TestPhoneOptions, address: string): Promise<SipTransports> {
+  const log = options.log ?? SILENT_LOG;
+  const clock = createSystemClock();
+  for (let attempt = 1; ; attempt++) {
+    const probe = await createSipTransports({
+      listen: [{ transport: "udp", address, port: options.sipPort ?? 0 }],
+      log,
+      clock,
+    });
+    const { port } = probe.sentBy("udp", address);
+    await probe.close();
+    try {
+      const listen = (["udp", "tcp"] as const).map((transport) => ({ transport, address, port }));
+      return await createSipTransports({ listen, log, clock });
+    } catch (error) {
+      if (options.sipPort || attempt === 20) throw error;
+    }
   }
 }
 
