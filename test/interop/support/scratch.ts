@@ -7,6 +7,9 @@ export interface Owner {
   after(callback: () => void | Promise<void>): void;
 }
 
+// One listener for each folder and each process of a test file: many is no leak.
+process.setMaxListeners(0);
+
 /** A folder of this process alone. When a test of it failed, the folder stays and its name is printed. */
 export function scratchFolder(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `callfork-${name}-`));
