@@ -38,7 +38,7 @@ test("a datagram arrives whole, with its flow, and the reply goes back to where 
   assert.equal(from.port, port);
 });
 
-test("[R3261-18.1.1-1] a request of almost 65,507 octets goes over UDP, a longer one is refused as too large", async (t) => {
+test("[R3261-18.1.1-2] a request of 65,507 octets goes over UDP, a longer one is refused as too large", async (t) => {
   const [a, b] = [await open(t), await open(t)];
   const to = {
     transport: "udp",
@@ -61,7 +61,7 @@ test("keep-alives over UDP are swallowed", async (t) => {
   assert.equal((await server.message()).text, request("after"));
 });
 
-test("[R3261-18.1.1-2] requests to one peer share a TCP connection, and answers come back on it", async (t) => {
+test("[R3261-18-2] requests to one peer share a TCP connection, and answers come back on it", async (t) => {
   const [a, b] = [await open(t), await open(t)];
   const to = {
     transport: "tcp",

@@ -32,12 +32,17 @@ export function namesDomain(names: CertificateNames, domain: string): boolean {
   return names.domains.includes(domain.toLowerCase().replace(/\.$/, ""));
 }
 
-/** `URI:sip:example.com, DNS:"odd, name"`: values with commas or quotes are JSON strings. */
+/**
+ * `URI:sip:example.com, DNS:"odd, name"`: values with commas or quotes are JSON strings. A text of any other form names
+ * nobody, rather than somebody by mistake.
+ */
 function splitAltNames(text: string): [kind: string, value: string][] {
   const entries: [string, string][] = [];
-  for (const [, kind = "", quoted, plain = ""] of text.matchAll(
-    /([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,"]*))(?:, |$)/g,
-  )) {
+  const entry = /([A-Za-z ]+):(?:("(?:[^"\\]|\\.)*")|([^,"]*))(?:, |$)/y;
+  while (entry.lastIndex < text.length) {
+    const found = entry.exec(text);
+    if (found === null) return [];
+    const [, kind = "", quoted, plain = ""] = found;
     entries.push([kind, quoted === undefined ? plain : unquote(quoted)]);
   }
   return entries;
