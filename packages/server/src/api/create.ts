@@ -77,6 +77,9 @@ const LIMITS: ApiLimits = {
   bodyBytes: 256 * 1024,
 };
 
+/** How long requests that are under way may take when the node stops. */
+const CLOSE_LIMIT_MS = 2_000;
+
 /** The REST interface of one node. */
 export async function createApi(options: ApiOptions): Promise<ApiServer> {
   const { store, credentials, calls, forks, recordings, trace, readiness, metrics, log, config, version } =
@@ -112,7 +115,12 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
       const name = address === "0.0.0.0" || address === "::" ? "localhost" : address;
       return { address, port, url: `http://${name.includes(":") ? `[${name}]` : name}:${port}` };
     },
-    close: () => app.close(),
+    async close() {
+      // Whoever is slow with a request, or with reading an answer, must not keep the node from stopping.
+      const limit = setTimeout(() => app.server.closeAllConnections(), CLOSE_LIMIT_MS);
+      await app.close();
+      clearTimeout(limit);
+    },
     async inject(request) {
       const { payload, headers, remoteAddress, method, url } = request;
       return await app.inject({
