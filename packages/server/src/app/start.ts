@@ -8,6 +8,7 @@ import type { Config } from "../config/index.ts";
 import { createConnectorDirectory } from "../connectors/index.ts";
 import { createMediaPlane } from "../media/index.ts";
 import {
+  type Clock,
   createResolver,
   createSipDns,
   createSipLocator,
@@ -26,6 +27,9 @@ import { VERSION } from "./version.ts";
 
 /** How often levels that nobody counts as they change are read for /metrics. */
 const SAMPLE_INTERVAL_MS = 5_000;
+
+/** How long the recorders of live forks may take to answer BYE when the node stops. */
+const FORKS_STOP_MS = 3_000;
 
 /** One running node. */
 export interface App {
@@ -219,7 +223,6 @@ async function compose(
   await recordingClient.recover();
   await recordingServer.start();
   opened.push(() => recordingServer.stop());
-  opened.push(() => recordingClient.stopAll());
 
   userAgent.attach({
     onInvite: (invite) => route(config, invite, calls, recordingServer, entrance),
@@ -228,6 +231,8 @@ async function compose(
       metrics.sipMessagesTotal.inc({ direction: event.direction, kind: kindOf(event.startLine) }),
   });
   opened.push(() => userAgent.stop(2_000));
+  // Before dialogs are cut: recorders, our own among them, hear BYE with the last metadata.
+  opened.push(() => atMost(FORKS_STOP_MS, clock, recordingClient.stopAll()));
 
   const sampler = setInterval(() => {
     metrics.callsLive.set(calls.liveCount);
@@ -313,4 +318,11 @@ function recorderUriOf(config: Config, sip: App["sip"]): string | undefined {
   const host = isWildcard(listener.address) ? "127.0.0.1" : listener.address;
   const literal = host.includes(":") ? `[${host}]` : host;
   return `sip:${config.recorder.user}@${literal}:${listener.port};transport=${listener.transport}`;
+}
+
+function atMost(limitMs: number, clock: Clock, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.setTimer(limitMs, resolve);
+    work.finally(() => timer.cancel()).then(resolve, reject);
+  });
 }
