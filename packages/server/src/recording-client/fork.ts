@@ -250,6 +250,7 @@ export class Fork {
   }
 
   #sessionEnded(end: DialogEnd): void {
+    if (end.by === "local" && end.cause === "bye") return; // our own BYE: over when it is answered
     if (end.cause === "stopped") {
       this.#dispatch("stop"); // the node goes down in order
       return;
