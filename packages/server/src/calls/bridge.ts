@@ -11,7 +11,7 @@ import type { MediaPlane } from "../media/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { HeaderLine, SipBody } from "../signalling/index.ts";
 import type { Leg, Negotiator, OfferVerdict } from "./leg.ts";
-import { audioIndexOf, audioOf, ownNumbers } from "./leg-media.ts";
+import { audioOf, ownNumbers } from "./leg-media.ts";
 
 /**
  * Two legs that talk to each other: their packets are relayed, and what one peer offers in its dialog is offered to
@@ -66,7 +66,7 @@ export class Bridge implements Negotiator {
   async offered(leg: Leg, offer: SessionDescription): Promise<OfferVerdict> {
     const other = this.#otherOf(leg);
     if (this.#relaying) return err(491); // one offer at a time, whichever side it came from
-    const index = audioIndexOf(offer);
+    const index = leg.media.audioIndexOf(offer);
     this.#wish(leg, offer);
     if (this.#changesNothing(leg, offer)) return this.#answerHere(leg, offer);
     if (!other.answered || other.media.line?.index !== index) return this.offeredPromptly(leg, offer);
@@ -108,7 +108,7 @@ export class Bridge implements Negotiator {
 
   /** Offer, the other peer's answer, answer: as one exchange, so that numbers and attributes pass untouched. */
   async #relay(leg: Leg, other: Leg, offer: SessionDescription): Promise<OfferVerdict> {
-    const relayedOffer = other.media.relayedOffer(offer);
+    const relayedOffer = other.media.relayedOffer(offer, leg.media);
     const answer = await other.reoffer(relayedOffer);
     if (!answer.ok) return err(passedOn(answer.error));
     const relayed = relayAnswer({
@@ -176,7 +176,7 @@ export class Bridge implements Negotiator {
   }
 
   #wish(leg: Leg, offer: SessionDescription): void {
-    const line = offer.media[audioIndexOf(offer)];
+    const line = offer.media[leg.media.audioIndexOf(offer)];
     if (line) this.#wishes.set(leg, effectiveDirectionOf(offer, line));
   }
 

@@ -10,6 +10,7 @@ import type { House } from "./house.ts";
 import { IncomingLeg } from "./incoming-leg.ts";
 import type { Leg, LegObserver } from "./leg.ts";
 import { LegMedia } from "./leg-media.ts";
+import { securityFor } from "./media-security.ts";
 import { OutgoingLeg } from "./outgoing-leg.ts";
 import type { CallControl, CallParty, DialOptions, DialResult, DocumentSource } from "./ports.ts";
 import type { CallRecord } from "./records.ts";
@@ -40,6 +41,8 @@ export interface CallSetup<L extends Leg> {
   /** Max-Forwards of the legs that this call makes. */
   readonly hopsLeft: number;
   readonly timeLimitSeconds: number | null;
+  /** Its media is to be SRTP, or it does not come about. */
+  readonly isSecure?: boolean;
   readonly makeLeg: (media: LegMedia, observer: LegObserver, log: Log) => L;
 }
 
@@ -78,12 +81,13 @@ export class Call<L extends Leg = Leg> implements CallControl {
     this.group = setup.group;
     this.hopsLeft = setup.hopsLeft;
     this.#timeLimitSeconds = setup.timeLimitSeconds ?? house.limits.timeLimitSeconds;
-    const { store, clock, random, alerts } = house.options;
+    const { store, clock, random, alerts, srtpPolicy } = house.options;
     this.log = house.options.log.child({
       callSid: record.sid,
       ...(record.sipCallId !== null && { callId: record.sipCallId }),
     });
-    const media = new LegMedia(house.media, setup.group, newDescriptionId(random));
+    const security = securityFor(random, srtpPolicy, setup.isSecure);
+    const media = new LegMedia(house.media, setup.group, newDescriptionId(random), security);
     this.leg = setup.makeLeg(media, this.#observer(), this.log);
     this.tap = new Tap(record, this.leg, this.log, setup);
     this.reporter = new StatusReporter({

@@ -118,6 +118,8 @@ export class Dial {
     const route = routeTo(target, trunk);
     if (!route.ok) throw route.error;
     if (this.#house.refusal) throw this.#house.refusal;
+    if (!caller.leg.media.line && caller.leg instanceof IncomingLeg && !caller.leg.isUsable)
+      throw new NoCommonCodecError("no audio line of the caller's offer can be taken");
     if (caller.hopsLeft < 0)
       throw new TooManyHopsError("the call has no hop left: does it go round in a circle?");
     for (const warning of route.value.warnings) this.#alert(32112, warning, "warning");
@@ -164,7 +166,7 @@ export class Dial {
     const { leg } = this.#caller;
     if (secondTry) return callee.media.offer(otherCodecsOf(leg));
     if (leg.media.line) return callee.media.offer(codecsForOtherLeg(leg.media.line));
-    if (leg instanceof IncomingLeg && leg.offer) return callee.media.relayedOffer(leg.offer);
+    if (leg instanceof IncomingLeg && leg.offer) return callee.media.relayedOffer(leg.offer, leg.media);
     return callee.media.offer(OWN_CODECS);
   }
 

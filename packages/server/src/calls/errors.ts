@@ -70,7 +70,7 @@ export class CallEndedError extends PlatformError {
   override readonly publicCode = 21220;
 }
 
-/** Encrypted media or signalling was asked for, which this node does not carry. */
+/** Encrypted media was asked for over a transport that would show its keys (RFC 4568 §8). */
 export class SecureMediaError extends PlatformError {
   override readonly name = "SecureMediaError";
   readonly code = "CALL_SECURE_UNSUPPORTED";

@@ -28,6 +28,11 @@ export class IncomingLeg extends Leg {
     });
   }
 
+  /** Whether its offer, if there is one, has an audio line that we could take. */
+  get isUsable(): boolean {
+    return this.offer === undefined || this.media.audioIndexOf(this.offer) >= 0;
+  }
+
   get remoteAddress(): string {
     return this.#invite.flow.remoteAddress;
   }

@@ -5,6 +5,7 @@ import {
   createOffer,
   type LocalPort,
   type LocalSide,
+  type MediaSecurity,
   type NegotiatedMedia,
   negotiate,
   relayOffer,
@@ -23,6 +24,7 @@ export class LegMedia {
   readonly #plane: MediaPlane;
   readonly #group: string;
   readonly #sessionId: string;
+  readonly #security: MediaSecurity;
   #opening: Promise<MediaPort> | undefined;
   #port: MediaPort | undefined;
   #closed = false;
@@ -34,10 +36,11 @@ export class LegMedia {
    * @param group - the SID of the call whose worker carries it: the parent's for a leg of `<Dial>`
    * @param sessionId - for `o=`: decimal, another one for each leg
    */
-  constructor(plane: MediaPlane, group: string, sessionId: string) {
+  constructor(plane: MediaPlane, group: string, sessionId: string, security: MediaSecurity) {
     this.#plane = plane;
     this.#group = group;
     this.#sessionId = sessionId;
+    this.#security = security;
   }
 
   get port(): MediaPort | undefined {
@@ -93,22 +96,28 @@ export class LegMedia {
     codecs: readonly CodecCapability[],
     { direction = "sendrecv", choose = "first" }: AnswerWishes = {},
   ): Answer {
-    const audio = audioIndexOf(offer);
+    const audio = this.audioIndexOf(offer);
     const lines = offer.media.map((_, index) =>
       index === audio ? { ...this.#localPort(), direction } : null,
     );
     return createAnswer(offer, { ...this.#side(), lines, codecs, choose });
   }
 
-  /** The offer of another leg as ours to this peer. */
-  relayedOffer(offer: SessionDescription): SessionDescription {
-    return relayOffer(offer, { ...this.#side(), ports: this.portsFor(offer) });
+  /** The offer that came on another leg as ours to this peer. */
+  relayedOffer(offer: SessionDescription, from: LegMedia): SessionDescription {
+    const ports = this.#portAt(from.audioIndexOf(offer), offer);
+    return relayOffer(offer, { ...this.#side(), ports, offererSecurity: from.#security });
   }
 
-  /** Our port in the place of the audio line of an offer, for `relayAnswer`. */
+  /** Our port in the place of the audio line of this peer's offer, for `relayAnswer`. */
   portsFor(offer: SessionDescription): readonly (LocalPort | null)[] {
-    const audio = audioIndexOf(offer);
-    return offer.media.map((_, index) => (index === audio ? this.#localPort() : null));
+    return this.#portAt(this.audioIndexOf(offer), offer);
+  }
+
+  /** Position of the first audio line of this peer's offer that we could take, or -1. */
+  audioIndexOf(offer: SessionDescription): number {
+    const usable = usableLines(offer, undefined, this.#security);
+    return offer.media.findIndex((line, index) => line.kind === "audio" && usable[index]);
   }
 
   side(): LocalSide {
@@ -136,6 +145,7 @@ export class LegMedia {
       codecs: legCodecsOf(line),
       telephoneEventPayloadType: line.telephoneEvents[0]?.sendPayloadType,
       packetTimeMs: line.ptimeMs,
+      srtp: line.srtp,
     });
   }
 
@@ -151,7 +161,12 @@ export class LegMedia {
       origin: { sessionId: this.#sessionId },
       address: this.#openPort().address,
       previous: this.#local,
+      security: this.#security,
     };
+  }
+
+  #portAt(audio: number, offer: SessionDescription): readonly (LocalPort | null)[] {
+    return offer.media.map((_, index) => (index === audio ? this.#localPort() : null));
   }
 
   #localPort(): LocalPort {
@@ -185,12 +200,6 @@ export function ownNumbers(line: NegotiatedMedia): readonly Codec[] {
 /** The accepted audio line, if any. */
 export function audioOf(media: readonly NegotiatedMedia[]): NegotiatedMedia | undefined {
   return media.find((line) => line.accepted && line.kind === "audio");
-}
-
-/** Position of the first audio line we could take, or -1. */
-export function audioIndexOf(description: SessionDescription): number {
-  const usable = usableLines(description);
-  return description.media.findIndex((line, index) => line.kind === "audio" && usable[index]);
 }
 
 function targetOf({ remote }: NegotiatedMedia): MediaTarget | null {

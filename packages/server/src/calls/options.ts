@@ -1,3 +1,4 @@
+import type { SrtpPolicy } from "@callfork/protocol/offer-answer";
 import type { Random } from "@callfork/protocol/text";
 import type { MediaPlane } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
@@ -20,6 +21,8 @@ export interface CallsOptions {
   /** Host of our own URIs, in From of the calls we make: a name or an address, no port. */
   readonly sipHost: string;
   readonly limits?: Partial<CallLimits>;
+  /** SRTP on legs whose URI does not say `secure=true`. Default "offered": to those who ask for it. */
+  readonly srtpPolicy?: SrtpPolicy;
   /** Asks callers from unknown addresses who they are; without it only addresses open a door. */
   readonly authenticator?: Authenticator;
   /** What a caller hears while `<Dial>` rings and nobody sends early media. Default "us". */

@@ -57,6 +57,7 @@ export function makeCall(house: House, options: OutgoingCallOptions): Call<Outgo
     dialled: from,
     hopsLeft: parent?.hopsLeft ?? MAXIMUM_HOPS,
     timeLimitSeconds: options.timeLimitSeconds,
+    isSecure: route.isSecure,
     makeLeg: (media, observer, log) => new OutgoingLeg(userAgent, media, observer, log),
   });
 }

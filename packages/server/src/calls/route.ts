@@ -1,14 +1,9 @@
-import {
-  formatNameAddr,
-  formatSipUri,
-  parseSipUri,
-  type SipUri,
-  type SipUriParts,
-} from "@callfork/protocol/sip";
+import { formatNameAddr, formatSipUri, parseSipUri, type SipUri } from "@callfork/protocol/sip";
 import { err, isToken, ok, type Result } from "@callfork/protocol/text";
 import type { PlatformError } from "../observe/index.ts";
 import type { HeaderLine, InviteOptions } from "../signalling/index.ts";
-import { InvalidAddressError, NoTrunkError, SecureMediaError } from "./errors.ts";
+import { InvalidAddressError, NoTrunkError } from "./errors.ts";
+import { securedUri } from "./media-security.ts";
 import { aorOf, isUri, readNumber } from "./party.ts";
 import type { CallParty, DialTarget } from "./ports.ts";
 import type { TrunkRecord } from "./records.ts";
@@ -22,6 +17,8 @@ export interface Route {
   readonly trunkSid: string | null;
   /** Host of the URI: our media address is picked by the route to it when it is numeric. */
   readonly host: string;
+  /** The media is to be SRTP: the URI says `secure=true`. */
+  readonly isSecure: boolean;
   /** URI headers that were left out, and why. */
   readonly warnings: readonly string[];
 }
@@ -40,7 +37,9 @@ function routeToNumber(target: Target, trunk: TrunkRecord | undefined): Result<R
     return err(new NoTrunkError("no trunk of this account has a SIP URI for outgoing calls"));
   const uri = parseSipUri(trunk.sipUri);
   if (!uri.ok) return err(new NoTrunkError(`the SIP URI of trunk ${trunk.sid} cannot be read`));
-  const requestUri = formatSipUri({ ...uriParts(uri.value), user: number });
+  const secured = securedUri(uri.value);
+  if (!secured.ok) return secured;
+  const requestUri = formatSipUri({ ...secured.value.parts, user: number });
   return ok({
     invite: {
       requestUri,
@@ -53,6 +52,7 @@ function routeToNumber(target: Target, trunk: TrunkRecord | undefined): Result<R
     address: number,
     trunkSid: trunk.sid,
     host: uri.value.host,
+    isSecure: secured.value.isSecure,
     warnings: [],
   });
 }
@@ -60,10 +60,9 @@ function routeToNumber(target: Target, trunk: TrunkRecord | undefined): Result<R
 function routeToUri(target: Target): Result<Route, PlatformError> {
   const uri = parseSipUri(target.address.trim());
   if (!uri.ok) return err(new InvalidAddressError(`"${target.address}" is no SIP URI: ${uri.error.message}`));
-  if (uri.value.params.get("secure")?.toLowerCase() === "true" || uri.value.scheme === "sips") {
-    return err(new SecureMediaError("this node carries calls in the clear only"));
-  }
-  const requestUri = formatSipUri(uriParts(uri.value));
+  const secured = securedUri(uri.value);
+  if (!secured.ok) return secured;
+  const requestUri = formatSipUri(secured.value.parts);
   const { headers, warnings } = customHeaders(uri.value.headers);
   return ok({
     invite: {
@@ -76,22 +75,9 @@ function routeToUri(target: Target): Result<Route, PlatformError> {
     address: aorOf(requestUri),
     trunkSid: null,
     host: uri.value.host,
+    isSecure: secured.value.isSecure,
     warnings,
   });
-}
-
-/** Parameters that speak to the platform; they are no business of the callee. */
-const PLATFORM_PARAMETERS: ReadonlySet<string> = new Set(["secure", "edge", "region"]);
-
-/** Without password, headers and the platform's own parameters. */
-function uriParts({ scheme, user, host, port, params }: SipUri): SipUriParts {
-  return {
-    scheme,
-    ...(user !== undefined && { user }),
-    host,
-    ...(port !== undefined && { port }),
-    params: new Map([...params].filter(([name]) => !PLATFORM_PARAMETERS.has(name))),
-  };
 }
 
 const credentials = (username: string | null, password: string | null): Pick<InviteOptions, "credentials"> =>

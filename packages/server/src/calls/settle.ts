@@ -4,7 +4,7 @@ import { err, ok, type Result } from "@callfork/protocol/text";
 import { BadDescriptionError, NoCommonCodecError } from "./errors.ts";
 import { IncomingLeg } from "./incoming-leg.ts";
 import type { Leg } from "./leg.ts";
-import { audioIndexOf, audioOf } from "./leg-media.ts";
+import { audioOf } from "./leg-media.ts";
 import type { OutgoingLeg } from "./outgoing-leg.ts";
 
 /**
@@ -53,7 +53,7 @@ export function canRelay(caller: Leg, callee: Leg): boolean {
 export function otherCodecsOf(leg: Leg): readonly Codec[] {
   const { line } = leg.media;
   const offered = leg instanceof IncomingLeg && leg.offer ? leg.offer : leg.media.remote;
-  const index = offered ? audioIndexOf(offered) : -1;
+  const index = offered ? leg.media.audioIndexOf(offered) : -1;
   if (!offered || !line || index < 0) return [];
   const agreed = new Set(line.codecs.map(({ name, clockRateHz }) => `${name.toUpperCase()}/${clockRateHz}`));
   const others = codecsOf(offered.media[index]!).filter(
