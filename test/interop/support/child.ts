@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { until, within } from "./waiting.ts";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PATIENCE_MS, until, within } from "./waiting.ts";
 
 export interface ChildOptions {
   readonly cwd: string;
@@ -88,7 +90,7 @@ export class Child {
   }
 
   /** Ends it, politely first. */
-  async stop(signal: NodeJS.Signals = "SIGTERM", limitMs = 10_000): Promise<ChildEnd> {
+  async stop(signal: NodeJS.Signals = "SIGTERM", limitMs = PATIENCE_MS): Promise<ChildEnd> {
     this.signal(signal);
     try {
       return await within(`${this.#name} ending by ${signal}`, this.ended, limitMs);
@@ -104,5 +106,8 @@ export class Child {
 function environment(): NodeJS.ProcessEnv {
   // NODE_TEST_CONTEXT would make a child's own output part of the test runner's protocol.
   const isOurs = (name: string): boolean => name.startsWith("CALLFORK_") || name.startsWith("NODE_TEST");
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isOurs(name)));
+  const kept = Object.entries(process.env).filter(([name]) => !isOurs(name));
+  // Many processes run the same sources here: only the first one compiles them.
+  const cache = join(tmpdir(), `callfork-tests-${process.getuid?.()}-compiled`);
+  return { NODE_COMPILE_CACHE: cache, ...Object.fromEntries(kept) };
 }

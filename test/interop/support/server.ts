@@ -1,10 +1,12 @@
+import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import twilio from "twilio";
 import { Child } from "./child.ts";
 import { freePort } from "./ports.ts";
 import { type Owner, scratchFolder } from "./scratch.ts";
 
-const BIN = resolve(import.meta.dirname, "../../../packages/server/bin/callfork.mjs");
+/** The program of the package's `bin`. */
+export const CALLFORK = resolve(import.meta.dirname, "../../../packages/server/bin/callfork.mjs");
 
 export interface TestServerOptions {
   /** More settings, as flags. */
@@ -13,6 +15,8 @@ export interface TestServerOptions {
   /** Default: a fresh one. */
   readonly dataDir?: string;
   readonly command?: "serve" | "record";
+  /** Default: the tests' own. "kept": the one in the data dir, made at its first start. */
+  readonly account?: "kept";
 }
 
 /** The platform as its users start it: a process, a data dir, ports of its own. */
@@ -21,10 +25,12 @@ export class TestServer {
   readonly dataDir: string;
   readonly url: string;
   readonly sipPort: number;
-  readonly accountSid: string = TEST_ACCOUNT.accountSid;
-  readonly authToken: string = TEST_ACCOUNT.authToken;
+  readonly accountSid: string;
+  readonly authToken: string;
 
-  private constructor(child: Child, dataDir: string, url: string, sipPort: number) {
+  private constructor(child: Child, dataDir: string, url: string, sipPort: number, account: Account) {
+    this.accountSid = account.accountSid;
+    this.authToken = account.authToken;
     this.child = child;
     this.dataDir = dataDir;
     this.url = url;
@@ -36,8 +42,9 @@ export class TestServer {
     const dataDir = options.dataDir ?? join(folder, "data");
     const port = await freePort();
     const { accountSid, authToken } = TEST_ACCOUNT;
+    const credentials = { CALLFORK_ACCOUNT_SID: accountSid, CALLFORK_AUTH_TOKEN: authToken };
     const args = [
-      BIN,
+      CALLFORK,
       options.command ?? "serve",
       ...["--data-dir", dataDir],
       ...["--http-listen", "127.0.0.1:0"],
@@ -48,14 +55,15 @@ export class TestServer {
     const child = new Child(process.execPath, args, {
       cwd: folder,
       logFile: join(folder, "callfork.log"),
-      env: { CALLFORK_ACCOUNT_SID: accountSid, CALLFORK_AUTH_TOKEN: authToken, ...options.env },
+      env: { ...(options.account === "kept" ? {} : credentials), ...options.env },
     });
     owner.after(async () => {
       await child.stop("SIGKILL");
     });
     const [, url = ""] = await child.printed(/REST +(http:\S+)/);
     await child.printed(/readable by you alone/);
-    return new TestServer(child, dataDir, url, port);
+    const kept = JSON.parse(readFileSync(join(dataDir, "account.json"), "utf8")) as Account;
+    return new TestServer(child, dataDir, url, port, kept);
   }
 
   /** Its own recorder, as a connector's URI. */
@@ -117,6 +125,11 @@ export class TestServer {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return answer;
   }
+}
+
+interface Account {
+  readonly accountSid: string;
+  readonly authToken: string;
 }
 
 /** Told to every server here, so that one that starts again on an old data dir is known too. */
