@@ -60,23 +60,28 @@ test("the public face of protocol is the one that docs/api-report shows", () => 
 
 /** What `index` re-exports, declaration by declaration, by name. */
 function reportOf(index: string, room: string): string {
-  const declarations = new Map<string, string>();
-  for (const [, names = "", from = ""] of readFileSync(index, "utf8").matchAll(
-    /export (?:type )?\{([^}]*)\} from "([^"]+)"/g,
-  )) {
-    const source = declarationsOf(resolve(dirname(index), from.replace(/\.ts$/, ".d.ts")));
+  const face = faceOf(index, room);
+  return `${[...face.keys()]
+    .sort()
+    .map((name) => face.get(name))
+    .join("\n")}\n`;
+}
+
+/** Names that a declaration file exports, its own and those of other files, with their declarations. */
+function faceOf(file: string, room: string): Map<string, string> {
+  const face = declarationsOf(file);
+  const pattern = /export (?:type )?\{([^}]*)\} from "([^"]+)"/g;
+  for (const [, names = "", from = ""] of readFileSync(file, "utf8").matchAll(pattern)) {
+    const source = faceOf(resolve(dirname(file), from.replace(/\.ts$/, ".d.ts")), room);
     for (const name of names.split(",")) {
       const [, own = "", as = own] = /^\s*(?:type )?(\w+)(?: as (\w+))?\s*$/.exec(name) ?? [];
       if (own === "") continue;
       const text = source.get(own);
       assert.ok(text !== undefined, `${room}: no declaration of ${own} in ${from}`);
-      declarations.set(as, text);
+      face.set(as, text);
     }
   }
-  return `${[...declarations.keys()]
-    .sort()
-    .map((name) => declarations.get(name))
-    .join("\n")}\n`;
+  return face;
 }
 
 /** Top-level statements of a declaration file by the name they declare; overloads stay together. */
