@@ -195,6 +195,7 @@ export interface CallsWorldOptions extends Partial<VirtualNetworkOptions> {
   readonly strangers?: "refuse" | "drop";
   /** Lets trunks without addresses prove who they are. */
   readonly authenticates?: boolean;
+  readonly transfers?: "none" | "phones" | "all";
 }
 
 /** The B2BUA and the interpreter on the real user agent, on a virtual network; media and store only remember. */
@@ -214,7 +215,7 @@ export class CallsWorld {
   readonly turnedAway: TurnedAway[] = [];
   overloaded = false;
 
-  constructor({ liveCalls, strangers, authenticates, ...conditions }: CallsWorldOptions = {}) {
+  constructor({ liveCalls, strangers, authenticates, transfers, ...conditions }: CallsWorldOptions = {}) {
     this.world = new World(conditions);
     this.store.trunks.push(trunkOf());
     this.platform = this.world.party(
@@ -251,6 +252,7 @@ export class CallsWorld {
       alerts,
       sipHost: "platform.example.com",
       onRefused: (refusal) => this.refusals.push(refusal),
+      ...(transfers && { transfers }),
       ...(authenticates && {
         authenticator: createAuthenticator({ realm: "platform", clock, random: new SeededRandom(8) }),
       }),
@@ -305,6 +307,9 @@ export class CallsWorld {
         return undefined as never;
       },
       stop: async () => undefined as never,
+      pause: async () => undefined as never,
+      resume: async () => undefined as never,
+      inspect: async () => undefined,
     };
   }
 }
@@ -326,6 +331,8 @@ export class Phone {
   readonly party: Party;
   readonly invites: IncomingInvite[] = [];
   readonly provisionals: { readonly status: number; readonly sdp: SessionDescription | undefined }[] = [];
+  /** Bodies of NOTIFY with their Subscription-State. */
+  readonly notified: string[] = [];
   readonly offers: { readonly method: string; readonly sdp: SessionDescription | undefined }[] = [];
   answering: Answering = (invite) => invite.reject(480);
   /** Answers offers in the dialog; the status, or the answer. */
@@ -436,6 +443,14 @@ export class Phone {
     dialog.attach({
       onReinvite: (_request, body) => take("INVITE", body),
       onUpdate: (_request, body) => take("UPDATE", body),
+      onRequest: (request, body) => {
+        if (request.method === "NOTIFY") {
+          const text = new TextDecoder().decode(body[0]?.bytes);
+          const { headers } = request;
+          this.notified.push(`${text.trim()} ${headers.get("Event")} ${headers.get("Subscription-State")}`);
+        }
+        return { status: 200 };
+      },
       onEnded: (why) => {
         this.end = why;
       },

@@ -294,30 +294,35 @@ test("stopped while the recorder thinks about it: CANCEL; a 2xx that crosses it 
   }
 });
 
-test("[R7245-3.2-2] the recorder ends the session: error and stopped, an alert with its reason, the call untouched", async () => {
+test("[R7245-3.2-2] the recorder ends the session and does not take it again: error and stopped, alerts with its reason, the call untouched", async () => {
   const { w, recorder } = await recording();
+  recorder.answering = (invite) => invite.reject(480);
   await Promise.all([
     recorder.dialog!.bye({ headers: [["Reason", 'SIP;cause=503;text="disk full"']] }),
     w.advance(500),
   ]);
-  assert.deepEqual(w.store.events, ["siprec-started", "siprec-error", "siprec-stopped"], w.story);
-  assert.deepEqual([w.row.status, w.row.errorCode], ["stopped", 31921]);
-  assert.match(w.row.errorMessage ?? "", /ended the session.*disk full/);
-  // Row and both callbacks in one transaction.
-  assert.equal(w.store.saves.at(-1)!.callbacks.length, 2);
+  assert.deepEqual(w.store.events, ["siprec-started"], w.story);
   assert.deepEqual([w.alerts[0]?.errorCode, w.alerts[0]?.level], [31921, "warning"]);
+  assert.match(w.alerts[0]?.text ?? "", /ended the session.*disk full.*replaced/);
+  await w.advance(60_000);
+  assert.deepEqual(w.store.events, ["siprec-started", "siprec-error", "siprec-stopped"], w.story);
+  assert.deepEqual([w.row.status, w.row.errorCode], ["stopped", 32011]);
+  assert.equal(recorder.invites.length, 1 + 5);
+  // Row and both callbacks in one transaction.
+  assert.equal(w.store.saves.findLast(({ callbacks }) => callbacks.length > 0)?.callbacks.length, 2);
   assert.deepEqual(w.results, ["started", "lost true"]);
   assert.deepEqual([w.media.openCount, w.client.liveCount, w.call.ended], [0, 0, false]);
 });
 
-test("[R3261-12.2.1-2] 481 to a request of ours ends the session", async () => {
+test("[R3261-12.2.1-2] 481 to a request of ours ends the session, and another one takes its place", async () => {
   const { w, recorder } = await recording();
   recorder.reoffered = () => ({ status: 481 });
   w.call.other = { aor: "sip:z@example.com", displayName: null };
   w.call.change();
-  await w.advance(1_000);
-  assert.deepEqual(w.store.events, ["siprec-started", "siprec-error", "siprec-stopped"], w.story);
-  assert.equal(w.row.errorCode, 31903);
+  await w.advance(2_000);
+  assert.deepEqual(w.store.events, ["siprec-started", "siprec-recovered"], w.story);
+  assert.equal(w.alerts[0]?.errorCode, 31903);
+  assert.deepEqual([w.row.status, recorder.invites.length, w.client.liveCount], ["in-progress", 2, 1]);
 });
 
 test("media: unreachable is told once, a lost worker ends the fork with BYE", async () => {
@@ -328,6 +333,7 @@ test("media: unreachable is told once, a lost worker ends the fork with BYE", as
     w.alerts.map(({ errorCode, level }) => [errorCode, level]),
     [[31904, "warning"]],
   );
+  await w.advance(500);
   w.media.tell(inbound.id, { kind: "worker-lost", ids: [inbound.id, outbound.id] });
   w.media.tell(outbound.id, { kind: "worker-lost", ids: [inbound.id, outbound.id] });
   await w.advance(500);

@@ -68,6 +68,30 @@ export interface OpenFork {
   /** What it was told, in order. */
   readonly connections: ForkConnection[];
   closed: boolean;
+  sent: number;
+  withheld: number;
+}
+
+function statsOf({ sent, withheld }: OpenFork): MediaStats {
+  const nothing = {
+    ssrc: null,
+    packets: 0,
+    octets: 0,
+    expected: 0,
+    lost: 0,
+    duplicates: 0,
+    late: 0,
+    jitterMs: 0,
+    firstPacketTime: null,
+    lastPacketTime: null,
+  };
+  return {
+    received: nothing,
+    sent: { ...nothing, packets: sent, octets: sent * 160 },
+    dropped: 0,
+    rejected: 0,
+    withheld,
+  };
 }
 
 /** A media plane that carries nothing and remembers its forks. */
@@ -85,7 +109,7 @@ export class ForkingMedia implements MediaPlane {
     if (this.fails) throw new Error("no port is free");
     const id = this.forks.length + 1;
     const port = { id, address: PLATFORM, rtpPort: 20_000 + 2 * id, rtcpPort: 20_001 + 2 * id };
-    this.forks.push({ id, options, port, connections: [], closed: false });
+    this.forks.push({ id, options, port, connections: [], closed: false, sent: 0, withheld: 0 });
     return port;
   }
 
@@ -94,10 +118,20 @@ export class ForkingMedia implements MediaPlane {
   }
 
   async close(id: number): Promise<MediaStats | undefined> {
-    const fork = this.forks.find((each) => each.id === id);
+    const fork = this.forks.find((each) => each.id === id && !each.closed);
     if (fork) fork.closed = true;
     this.onClose?.();
-    return undefined;
+    return fork && statsOf(fork);
+  }
+
+  /** One packet of every track, from the call: sent, withheld, or without a way yet. */
+  packet(): void {
+    for (const fork of this.forks) {
+      const connection = fork.connections.at(-1);
+      if (fork.closed || connection === undefined) continue;
+      if (connection.withhold) fork.withheld += 1;
+      else fork.sent += 1;
+    }
   }
 
   onEvent(id: number, handler: (event: MediaEvent) => void): void {
@@ -116,7 +150,7 @@ export class ForkingMedia implements MediaPlane {
   flows(track: "inbound" | "outbound"): ForkConnection | undefined {
     const fork = this.forks.findLast((each) => each.options.track === track && !each.closed);
     const connection = fork?.connections.at(-1);
-    return connection && connection.payloadTypes.size > 0 ? connection : undefined;
+    return connection && connection.payloadTypes.size > 0 && !connection.withhold ? connection : undefined;
   }
 
   async openLeg(): Promise<MediaPort> {
@@ -133,7 +167,10 @@ export class ForkingMedia implements MediaPlane {
     throw new Error("the recording client receives nothing");
   }
   connectReceiver(): void {}
-  async stats(): Promise<undefined> {}
+  async stats(id: number): Promise<MediaStats | undefined> {
+    const fork = this.forks.find((each) => each.id === id && !each.closed);
+    return fork && statsOf(fork);
+  }
   async stop(): Promise<void> {}
 }
 
@@ -159,7 +196,7 @@ export class MemorySiprecStore implements SiprecStore {
   }
 
   async closeOrphanedSiprecs(now: number): Promise<readonly SiprecRecord[]> {
-    const live = [...this.rows.values()].filter(({ status }) => status === "in-progress");
+    const live = [...this.rows.values()].filter(({ status }) => status !== "stopped");
     const closed = live.map((row) => ({
       ...row,
       status: "stopped" as const,
@@ -291,6 +328,12 @@ export class RecordingWorld {
       credentials: null,
       username: null,
       password: null,
+      settings: {
+        parameterTransport: "metadata",
+        extensionNamespace: null,
+        callData: false,
+        optionsIntervalSeconds: null,
+      },
       dateCreated: 0,
       dateUpdated: 0,
       ...change,
@@ -336,7 +379,19 @@ export class RecordingWorld {
   }
 
   readonly #control = {
-    record: () => ({ startTime: 1_767_225_600_000, dateCreated: 1, sipCallId: "leg-1" }) as CallRecord,
+    record: () =>
+      ({
+        sid: CALL,
+        accountSid: ACCOUNT,
+        direction: "inbound",
+        from: "+15550001",
+        to: "+15550002",
+        phoneNumberSid: null,
+        trunkSid: "TK1",
+        startTime: 1_767_225_600_000,
+        dateCreated: 1,
+        sipCallId: "leg-1",
+      }) as CallRecord,
     requestParameters: () => [
       ["CallSid", CALL],
       ["AccountSid", ACCOUNT],

@@ -142,13 +142,18 @@ export interface Stop extends Node {
   readonly nouns: readonly Siprec[];
 }
 
-/** `<Siprec>` inside `Start` or `Stop`; inside `Stop` only `name` counts. */
+/** `<Siprec>` inside `Start` or `Stop`; inside `Stop` only `name` and `status` count. */
 export interface Siprec extends Node {
   readonly noun: "Siprec";
   readonly name: string | undefined;
   /** Empty inside `Stop`. */
   readonly connectorName: string;
   readonly track: SiprecTrack;
+  /**
+   * Ours, in the words of the REST interface: what the live fork of that name shall be. `paused` inside `Stop` pauses
+   * it, `in-progress` inside `Start` resumes it; absent: it ends, or another one begins.
+   */
+  readonly status: "paused" | "in-progress" | undefined;
   readonly statusCallback: string | undefined;
   readonly statusCallbackMethod: HttpMethod;
   readonly parameters: readonly TwimlParameter[];

@@ -1,5 +1,6 @@
 import { childElements, type XmlElement } from "../text/index.ts";
 import {
+  type AttributeRule,
   type AttributeTable,
   absoluteUrl,
   httpMethod,
@@ -14,8 +15,16 @@ import type { TwimlReading } from "./reading.ts";
 const START = { action: IGNORED, method: IGNORED } as const satisfies AttributeTable;
 const STOP = {} as const satisfies AttributeTable;
 
-const siprecTable = (defaultTrack: SiprecTrack) =>
+/** A misspelt `paused` ends the fork with a warning: what was to stay unheard does. */
+const statusRule = (status: "paused" | "in-progress"): AttributeRule<Siprec["status"]> => ({
+  parse: (value) => (value === status ? status : undefined),
+  fallback: undefined,
+  expected: status,
+});
+
+const siprecTable = (verb: "Start" | "Stop", defaultTrack: SiprecTrack) =>
   ({
+    status: statusRule(verb === "Stop" ? "paused" : "in-progress"),
     name: text(),
     connectorName: text(),
     track: {
@@ -31,7 +40,12 @@ const PARAMETER = { name: text(), value: text(65_536) } as const satisfies Attri
 export function readStart(element: XmlElement, reading: TwimlReading, defaultTrack: SiprecTrack): Start {
   readAttributes(element, START, reading);
   const nouns = readNouns(element, reading, (child) => {
-    const siprec = readSiprec(child, reading, defaultTrack);
+    const siprec = readSiprec(child, reading, "Start", defaultTrack);
+    if (siprec.status !== undefined) {
+      if (siprec.name !== undefined) return siprec;
+      reading.fault(child, 12200, '<Siprec status="in-progress"> has no name');
+      return { ...siprec, ...reading.node(child) };
+    }
     if (siprec.connectorName !== "") return siprec;
     reading.fault(child, 31940, "<Siprec> names no connector");
     return { ...siprec, ...reading.node(child) };
@@ -42,7 +56,7 @@ export function readStart(element: XmlElement, reading: TwimlReading, defaultTra
 export function readStop(element: XmlElement, reading: TwimlReading, defaultTrack: SiprecTrack): Stop {
   readAttributes(element, STOP, reading);
   const nouns = readNouns(element, reading, (child) => {
-    const siprec = readSiprec(child, reading, defaultTrack);
+    const siprec = readSiprec(child, reading, "Stop", defaultTrack);
     if (siprec.name !== undefined) return siprec;
     reading.fault(child, 12200, "<Siprec> inside <Stop> has no name");
     return { ...siprec, ...reading.node(child) };
@@ -65,8 +79,14 @@ function readNouns(
   return nouns;
 }
 
-function readSiprec(element: XmlElement, reading: TwimlReading, defaultTrack: SiprecTrack): Siprec {
-  const { name, connectorName, ...attributes } = readAttributes(element, siprecTable(defaultTrack), reading);
+function readSiprec(
+  element: XmlElement,
+  reading: TwimlReading,
+  verb: "Start" | "Stop",
+  defaultTrack: SiprecTrack,
+): Siprec {
+  const table = siprecTable(verb, defaultTrack);
+  const { name, connectorName, ...attributes } = readAttributes(element, table, reading);
   reading.noText(element);
   const parameters: TwimlParameter[] = [];
   for (const child of childElements(element)) {

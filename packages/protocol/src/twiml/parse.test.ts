@@ -284,6 +284,26 @@ test("a noun that cannot be carried out carries its fault, the others their call
   assert.equal(faults("<Say>  </Say>"), 13520);
 });
 
+test("status is ours: paused inside Stop, in-progress inside Start; a word that is neither is not obeyed", () => {
+  const noun = (text: string) => {
+    const parsed = parseTwiml(`<Response>${text}</Response>`);
+    assert.ok(parsed.ok);
+    const [verb] = parsed.value.verbs;
+    assert.ok(verb?.verb === "Start" || verb?.verb === "Stop");
+    const codes = parsed.value.issues.map(({ code }) => code);
+    return [verb.nouns[0]!.status, verb.nouns[0]!.fault?.code, codes.length];
+  };
+  assert.deepEqual(noun('<Stop><Siprec name="x" status="paused"/></Stop>'), ["paused", undefined, 0]);
+  assert.deepEqual(noun('<Start><Siprec name="x" status="in-progress"/></Start>'), [
+    "in-progress",
+    undefined,
+    0,
+  ]);
+  assert.deepEqual(noun('<Start><Siprec status="in-progress"/></Start>'), ["in-progress", 12200, 1]);
+  assert.deepEqual(noun('<Stop><Siprec name="x" status="puased"/></Stop>'), [undefined, undefined, 1]);
+  assert.deepEqual(noun('<Stop><Siprec name="x"/></Stop>'), [undefined, undefined, 0]);
+});
+
 test("a Siprec that cannot start says why", () => {
   const siprec = (text: string, options?: TwimlOptions): { noun: Siprec; codes: string[] } => {
     const document = inside(text, options);

@@ -24,8 +24,17 @@ export interface ConnectorView {
   readonly hasCredentials: boolean;
   readonly username: string | null;
   readonly hasPassword: boolean;
+  readonly settings: ConnectorSettings;
   readonly dateCreated: number;
   readonly dateUpdated: number;
+}
+
+/** What a connector does differently; `recording-client` says what each means. */
+export interface ConnectorSettings {
+  readonly parameterTransport: "metadata" | "headers" | "both";
+  readonly extensionNamespace: string | null;
+  readonly callData: boolean;
+  readonly optionsIntervalSeconds: number | null;
 }
 
 export type ConnectorChange = {
@@ -35,6 +44,8 @@ export type ConnectorChange = {
   readonly credentials?: string | null;
   readonly username?: string | null;
   readonly password?: string | null;
+  /** Those that are named; the others stay. */
+  readonly settings?: Partial<ConnectorSettings>;
 };
 
 export type TrunkView = Omit<TrunkRecord, "password"> & { readonly hasPassword: boolean };

@@ -35,12 +35,18 @@ export type {
   PlaceCall,
   SiprecStart,
 } from "./ports.ts";
-export type {
-  CallDirection,
-  CallRecord,
-  CallStatus,
-  NumberRecord,
-  SiprecRecord,
-  SiprecTrack,
-  TrunkRecord,
+export {
+  type CallDirection,
+  type CallRecord,
+  type CallStatus,
+  NO_SIPREC_DETAIL,
+  type NumberRecord,
+  type SiprecAttempt,
+  type SiprecDetail,
+  type SiprecGap,
+  type SiprecRecord,
+  type SiprecSpan,
+  type SiprecTrack,
+  type SiprecTrackReport,
+  type TrunkRecord,
 } from "./records.ts";

@@ -45,6 +45,12 @@ export interface Forks {
   start(callSid: string, options: SiprecStart): Promise<SiprecRecord>;
   /** By SID or by name, the newest live one first. A stopped one is returned as it is. */
   stop(callSid: string, sidOrName: string): Promise<SiprecRecord>;
+  /** Found as for `stop`. When it resolves nothing more leaves, and that is durable. One that is paused stays so. */
+  pause(callSid: string, sidOrName: string): Promise<SiprecRecord>;
+  /** Found as for `stop`. Durable when it resolves; packets flow as soon as the recorder agrees. */
+  resume(callSid: string, sidOrName: string): Promise<SiprecRecord>;
+  /** A live fork of this node with its counters as of now; `undefined`: there is none of that SID. */
+  inspect(callSid: string, siprecSid: string): Promise<SiprecRecord | undefined>;
 }
 
 /** Runs a call's documents: `verbs` implements it, `calls` starts it. */

@@ -80,7 +80,8 @@ export interface SiprecRecord {
   readonly name: string | null;
   readonly connectorName: string;
   readonly track: SiprecTrack;
-  readonly status: "in-progress" | "stopped";
+  /** `paused` is ours: nothing is recorded until it is resumed. */
+  readonly status: "in-progress" | "paused" | "stopped";
   readonly statusCallback: string | null;
   readonly statusCallbackMethod: HttpMethod;
   readonly parameters: readonly { readonly name: string; readonly value: string }[];
@@ -93,4 +94,52 @@ export interface SiprecRecord {
   /** When the recorder answered. */
   readonly startTime: number | null;
   readonly endTime: number | null;
+  readonly detail: SiprecDetail;
 }
+
+/** What happened to a fork, in order and with times. Times: epoch milliseconds. */
+export interface SiprecDetail {
+  /** Recorders that were called; the last 50. */
+  readonly attempts: readonly SiprecAttempt[];
+  /** Spans that somebody wanted left out; the last 200. */
+  readonly pauses: readonly SiprecSpan[];
+  /** Spans that are missing against everybody's will, between one recorder and the next; the last 200. */
+  readonly gaps: readonly SiprecGap[];
+  /** What was sent, over all recorders; as of the last change while the fork lives. */
+  readonly tracks: readonly SiprecTrackReport[];
+}
+
+/** Open while `until` is null. */
+export interface SiprecSpan {
+  readonly from: number;
+  readonly until: number | null;
+}
+
+export interface SiprecGap extends SiprecSpan {
+  /** Packets of all tracks that were not sent, or sent to nobody. */
+  readonly packets: number;
+  readonly reason: string;
+}
+
+export interface SiprecAttempt {
+  readonly recorder: string;
+  readonly time: number;
+  readonly result: "answered" | "failed";
+  readonly sipStatus: number | null;
+  /** From docs/errors.md. */
+  readonly errorCode: number | null;
+  readonly reason: string | null;
+}
+
+export interface SiprecTrackReport {
+  readonly label: string;
+  readonly codec: string | null;
+  /** SRTP suite; null: sent in the clear. */
+  readonly encryption: string | null;
+  readonly packets: number;
+  readonly octets: number;
+  /** What the recorder's RTCP reports as lost; null until it has reported. */
+  readonly lost: number | null;
+}
+
+export const NO_SIPREC_DETAIL: SiprecDetail = { attempts: [], pauses: [], gaps: [], tracks: [] };

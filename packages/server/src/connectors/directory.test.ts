@@ -15,6 +15,12 @@ function directoryOf(sipUris: readonly string[]) {
     credentials: "secret",
     username: null,
     password: null,
+    settings: {
+      parameterTransport: "metadata",
+      extensionNamespace: null,
+      callData: false,
+      optionsIntervalSeconds: null,
+    },
     dateCreated: 1,
     dateUpdated: 1,
   };

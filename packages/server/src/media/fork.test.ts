@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { addToSequence, addToTimestamp, type RtcpPacket, type SenderReport } from "@callfork/protocol/rtp";
-import { eventsOf, type SeenRtp, startPlane, TestParty, until, voice } from "./test-party.ts";
+import { eventsOf, type SeenRtp, startPlane, TestParty, until, untilStats, voice } from "./test-party.ts";
 import type { MediaPlane, MediaPort } from "./types.ts";
 
 const FIRST_PORT = 41_200;
@@ -59,6 +59,37 @@ function assertGapless(packets: readonly SeenRtp[]): void {
     assert.equal(one.ssrc, packets[0]!.ssrc);
   });
 }
+
+test("while it withholds, not one packet leaves, by content; then the stream goes on, its timeline with it", async (t) => {
+  const { plane, a, alice, inbound, heard } = await forked(t);
+  const connection = {
+    remote: heard.target,
+    payloadTypes: new Map([[0, 96]]),
+    clockRateHz: 8000,
+    cname: "cname-of-the-fork",
+  };
+  const say = async (from: number, to: number) => {
+    for (let i = from; i < to; i++) await alice.send(a, packet(i, { payload: voice(i) }));
+    await plane.stats(inbound.id); // all of them have been dealt with
+  };
+  await say(0, 20);
+  await until(t, () => heard.packets.length === 20);
+  plane.startFork(inbound.id, { ...connection, withhold: true });
+  const before = await plane.stats(inbound.id);
+  await say(20, 45);
+  const during = await untilStats(t, plane, inbound.id, ({ withheld }) => withheld === 25);
+  assert.deepEqual([before!.sent.packets, during.sent.packets], [20, 20]);
+  plane.startFork(inbound.id, connection);
+  await plane.stats(inbound.id);
+  await say(45, 60);
+  const copies = await heard.take(t, 35);
+  assertGapless(copies);
+  const said = [...Array(20).keys(), ...Array.from({ length: 15 }, (_, i) => 45 + i)];
+  copies.forEach((one, n) => {
+    assert.deepEqual(one.payload, Buffer.from(voice(said[n]!)));
+    assert.equal(one.timestamp, addToTimestamp(copies[0]!.timestamp, said[n]! * 160));
+  });
+});
 
 test("[R7866-8.2.3-1] [R7866-8.1.8-1] each fork is a stream of its own, from the port that was signalled: payload bit for bit, own SSRC, sequence and timestamps", async (t) => {
   const { a, b, alice, bob, inbound, outbound, heard, said } = await forked(t);

@@ -1,5 +1,6 @@
 import type { Backoff } from "./backoff.ts";
 import type { RecordingClientLimits, RecordingClientOptions } from "./options.ts";
+import type { RecorderHealth } from "./recorder-health.ts";
 
 export const DEFAULT_LIMITS: RecordingClientLimits = { streamsPerCall: 4, answerTimeoutMs: 10_000 };
 
@@ -7,4 +8,5 @@ export const DEFAULT_LIMITS: RecordingClientLimits = { streamsPerCall: 4, answer
 export interface ClientContext extends Omit<RecordingClientOptions, "limits"> {
   readonly limits: RecordingClientLimits;
   readonly backoff: Backoff;
+  readonly health: RecorderHealth;
 }

@@ -27,6 +27,15 @@ export class UnknownSiprecError extends PlatformError {
   override readonly publicCode = 20404;
 }
 
+/** The fork has ended: it can be neither paused nor resumed. */
+export class SiprecOverError extends PlatformError {
+  override readonly name = "SiprecOverError";
+  readonly code = "SIPREC_OVER";
+  readonly fault: Fault = "caller";
+  override readonly httpStatus = 400;
+  override readonly publicCode = 21220;
+}
+
 export class InvalidTrackError extends PlatformError {
   override readonly name = "InvalidTrackError";
   readonly code = "SIPREC_TRACK_INVALID";

@@ -1,4 +1,5 @@
-import type { ForkConnection, MediaEvent, MediaPlane, MediaPort } from "../media/index.ts";
+import type { SiprecTrackReport } from "../calls/index.ts";
+import type { ForkConnection, MediaEvent, MediaPlane, MediaPort, MediaStats } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { TrackLine } from "./recording-offer.ts";
@@ -12,10 +13,15 @@ export interface ForkMediaOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly labels: readonly TrackLabel[];
-  /** ICMP said that nobody listens at the recorder's port; told once. */
+  /** ICMP said that nobody listens at the recorder's port; once a second at most. */
   readonly onUnreachable: (label: TrackLabel) => void;
   /** The worker died, and the ports with it. */
   readonly onLost: () => void;
+}
+
+export interface ForkCounts {
+  readonly sent: number;
+  readonly withheld: number;
 }
 
 /** The media side of one fork: a port pair a track, where its copies go, and an end that leaves nothing open. */
@@ -23,8 +29,15 @@ export class ForkMedia {
   readonly #options: ForkMediaOptions;
   readonly #ports = new Map<TrackLabel, MediaPort>();
   readonly #connected = new Map<TrackLabel, ForkConnection>();
+  /** The same, of closed ports too. */
+  readonly #last = new Map<TrackLabel, ForkConnection>();
+  /** What ports that are closed have sent. */
+  readonly #sent = new Map<TrackLabel, SiprecTrackReport>();
+  readonly #codecs = new Map<TrackLabel, string>();
+  #withheld = 0;
+  #fenced = false;
+  #closing: Promise<void> = Promise.resolve();
   #remoteAddress: string | undefined;
-  #toldUnreachable = false;
   #closed = false;
 
   constructor(options: ForkMediaOptions) {
@@ -44,18 +57,89 @@ export class ForkMedia {
     await Promise.all(missing.map((track) => this.#openTrack(leg, track, remoteAddress)));
   }
 
-  /** Copies flow there from the next packet on; a connection that is the same already is left alone. */
-  connect(label: TrackLabel, connection: ForkConnection): void {
-    const port = this.#ports.get(label);
-    if (port === undefined || isSame(this.#connected.get(label), connection)) return;
-    this.#connected.set(label, connection);
-    this.#options.media.startFork(port.id, connection);
+  /**
+   * Copies flow there from the next packet on, unless fenced; a connection that is the same already is left alone.
+   *
+   * @param codec - what flows, for reports
+   */
+  connect(label: TrackLabel, connection: ForkConnection, codec?: string): void {
+    if (codec !== undefined) this.#codecs.set(label, codec);
+    this.#start(label, { ...connection, withhold: this.#fenced });
   }
 
   /** No packets for now: the recorder said `inactive`. The stream goes on with its SSRC when it wants them again. */
   pause(label: TrackLabel): void {
     const connection = this.#connected.get(label);
-    if (connection !== undefined) this.connect(label, { ...connection, payloadTypes: new Map() });
+    if (connection !== undefined) this.#start(label, { ...connection, withhold: true });
+  }
+
+  /** Nothing flows, whatever is agreed, until `release`. When it resolves the media workers have seen to it. */
+  async fence(): Promise<void> {
+    this.#fenced = true;
+    for (const label of this.#connected.keys()) this.pause(label);
+    // Commands and questions are dealt with in the order given: an answer shows that the fence stands.
+    await Promise.all([...this.#ports.values()].map(({ id }) => this.#options.media.stats(id)));
+  }
+
+  /** Nothing flows until the next recorder is connected. */
+  hold(): void {
+    for (const label of this.#connected.keys()) this.pause(label);
+  }
+
+  get isFenced(): boolean {
+    return this.#fenced;
+  }
+
+  /** What is connected from now on may flow. */
+  release(): void {
+    this.#fenced = false;
+  }
+
+  #start(label: TrackLabel, connection: ForkConnection): void {
+    const port = this.#ports.get(label);
+    if (port === undefined || isSame(this.#connected.get(label), connection)) return;
+    this.#connected.set(label, connection);
+    this.#last.set(label, connection);
+    this.#options.media.startFork(port.id, connection);
+  }
+
+  /** Packets of all tracks so far: those sent, and those that would have been. */
+  async counts(): Promise<ForkCounts> {
+    await this.#closing;
+    const stats = await Promise.all(
+      [...this.#ports.values()].map(({ id }) => this.#options.media.stats(id).catch(() => undefined)),
+    );
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
+    return {
+      sent:
+        sum([...this.#sent.values()].map(({ packets }) => packets)) +
+        sum(stats.map((each) => each?.sent.packets ?? 0)),
+      withheld: this.#withheld + sum(stats.map((each) => each?.withheld ?? 0)),
+    };
+  }
+
+  /** What was sent so far, a track each. */
+  async report(): Promise<readonly SiprecTrackReport[]> {
+    return Promise.all(
+      this.#options.labels.map(async (label) => {
+        const port = this.#ports.get(label);
+        const stats = port && (await this.#options.media.stats(port.id).catch(() => undefined));
+        return this.#total(label, stats);
+      }),
+    );
+  }
+
+  #total(label: TrackLabel, stats: MediaStats | undefined): SiprecTrackReport {
+    const before = this.#sent.get(label);
+    const lost = stats?.isReported ? stats.sent.lost : null;
+    return {
+      label,
+      codec: this.#codecs.get(label) ?? null,
+      encryption: null,
+      packets: (before?.packets ?? 0) + (stats?.sent.packets ?? 0),
+      octets: (before?.octets ?? 0) + (stats?.sent.octets ?? 0),
+      lost: lost === null && before?.lost == null ? null : (before?.lost ?? 0) + (lost ?? 0),
+    };
   }
 
   /** The recorder refuses this line, for good. */
@@ -64,12 +148,14 @@ export class ForkMedia {
     if (port === undefined) return;
     this.#ports.delete(label);
     this.#connected.delete(label);
-    void this.#closePort(label, port);
+    this.#closing = Promise.all([this.#closing, this.#closePort(label, port)]).then(() => {});
   }
 
-  close(): void {
+  /** Resolves when the counters of all tracks are in. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#closePorts();
+    await this.#closing;
   }
 
   #closePorts(): void {
@@ -93,6 +179,9 @@ export class ForkMedia {
   #keep(label: TrackLabel, port: MediaPort): void {
     this.#ports.set(label, port);
     this.#options.media.onEvent(port.id, (event) => this.#event(label, port, event));
+    // Between two recorders: nobody is there to send to, but what would be sent is counted.
+    const last = this.#last.get(label);
+    if (last !== undefined) this.#start(label, { ...last, withhold: true });
   }
 
   #withLimit(work: Promise<void>, onLimit: () => void): Promise<void> {
@@ -110,10 +199,7 @@ export class ForkMedia {
     if (event.kind === "worker-lost") {
       this.#ports.clear();
       this.#options.onLost();
-    } else if (event.kind === "unreachable" && !this.#toldUnreachable) {
-      this.#toldUnreachable = true;
-      this.#options.onUnreachable(label);
-    }
+    } else if (event.kind === "unreachable") this.#options.onUnreachable(label);
   }
 
   async #closePort(label: TrackLabel, port: MediaPort): Promise<void> {
@@ -121,6 +207,8 @@ export class ForkMedia {
     try {
       const stats = await media.close(port.id);
       if (stats === undefined) return;
+      this.#sent.set(label, this.#total(label, stats));
+      this.#withheld += stats.withheld ?? 0;
       const { packets, octets, ssrc } = stats.sent;
       log.info({ track: label, packets, octets, ssrc, dropped: stats.dropped }, "siprec: track closed");
     } catch (error) {
@@ -136,6 +224,7 @@ function isSame(a: ForkConnection | undefined, b: ForkConnection): boolean {
     a.remote.rtpPort === b.remote.rtpPort &&
     a.remote.rtcpPort === b.remote.rtcpPort &&
     a.clockRateHz === b.clockRateHz &&
+    a.withhold === b.withhold &&
     a.payloadTypes.size === b.payloadTypes.size &&
     [...a.payloadTypes].every(([from, to]) => b.payloadTypes.get(from) === to)
   );

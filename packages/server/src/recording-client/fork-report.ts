@@ -1,12 +1,23 @@
-import type { CallbackRequest, SiprecRecord } from "../calls/index.ts";
+import type {
+  CallbackRequest,
+  SiprecAttempt,
+  SiprecDetail,
+  SiprecGap,
+  SiprecRecord,
+  SiprecTrackReport,
+} from "../calls/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { ClientContext } from "./context.ts";
-import { INTERNAL_CODE, type RecorderFailure } from "./recorder-failure.ts";
+import { BROKEN_CODE, INTERNAL_CODE, type RecorderFailure } from "./recorder-failure.ts";
 import { siprecCallback } from "./siprec-callbacks.ts";
 import { SiprecRow } from "./siprec-row.ts";
 
 /** Alerts one fork may raise as warnings, so that a recorder cannot fill the debugger. */
 const MAXIMUM_WARNINGS = 20;
+
+/** What a row keeps of its history. */
+const MAXIMUM_ATTEMPTS = 50;
+const MAXIMUM_SPANS = 200;
 
 /** What others learn of one fork: its row with the callbacks it owes, alerts, metrics. */
 export class ForkReport {
@@ -52,6 +63,14 @@ export class ForkReport {
     }
   }
 
+  /** A recorder was called and has answered, or has not. It is written with the next change. */
+  attempted(attempt: Omit<SiprecAttempt, "time">): void {
+    const attempts = [...this.record.detail.attempts, { time: this.#now(), ...attempt }].slice(
+      -MAXIMUM_ATTEMPTS,
+    );
+    this.#amend({ attempts });
+  }
+
   started(recorderUri: string): void {
     const now = this.#now();
     this.#save({ startTime: now, recorderUri }, this.#callback("siprec-started", now));
@@ -59,9 +78,47 @@ export class ForkReport {
     this.#context.onStarted?.();
   }
 
+  /** Another recorder, or the same one again, goes on where one was lost. */
+  recovered(recorderUri: string, gap: SiprecGap | undefined): void {
+    const now = this.#now();
+    const ms = gap === undefined ? 0 : (gap.until ?? now) - gap.from;
+    const packets = gap?.packets ?? 0;
+    if (gap !== undefined) this.#amend({ gaps: [...this.record.detail.gaps, gap].slice(-MAXIMUM_SPANS) });
+    const details: [string, string][] = [
+      ["SiprecGapMs", String(ms)],
+      ["SiprecGapPackets", String(packets)],
+      ["SiprecRecorder", recorderUri],
+    ];
+    this.#save({ recorderUri }, this.#callback("siprec-recovered", now, undefined, details));
+    const text = `${recorderUri} goes on; ${ms} ms were not recorded, ${packets} packets`;
+    this.#log.warn({ recorder: recorderUri, ms, packets }, `siprec: ${text}`);
+    this.alert("warning", { code: BROKEN_CODE }, text, recorderUri);
+  }
+
+  /** A gap that ended by a pause, or by the end. It is written with the next change. */
+  missed(gap: SiprecGap): void {
+    this.#amend({ gaps: [...this.record.detail.gaps, gap].slice(-MAXIMUM_SPANS) });
+  }
+
+  paused(): void {
+    const now = this.#now();
+    const pauses = [...this.record.detail.pauses, { from: now, until: null }].slice(-MAXIMUM_SPANS);
+    this.#amend({ pauses });
+    this.#save({ status: "paused" }, this.#callback("siprec-paused", now));
+    this.#log.info({}, "siprec: paused");
+  }
+
+  resumed(): void {
+    const now = this.#now();
+    this.#endPause(now);
+    this.#save({ status: "in-progress" }, this.#callback("siprec-resumed", now));
+    this.#log.info({}, "siprec: resumed");
+  }
+
   stopped(): void {
     if (this.#refused) return;
     const now = this.#now();
+    this.#endPause(now);
     this.#save({ status: "stopped", endTime: now }, this.#callback("siprec-stopped", now));
     this.#log.info({}, "siprec: stopped");
     this.#context.onEnded?.("completed", this.record.startTime !== null);
@@ -74,6 +131,7 @@ export class ForkReport {
    */
   ended(how: "failed" | "lost", failures: readonly RecorderFailure[], recorderUri: string): void {
     const now = this.#now();
+    this.#endPause(now);
     const problem = failures.at(-1) ?? { code: INTERNAL_CODE, text: "an error of this node" };
     const callbacks = [
       ...this.#callback("siprec-error", now, problem),
@@ -87,6 +145,14 @@ export class ForkReport {
       before > 0 ? `${problem.text} (after ${before} other${before > 1 ? "s" : ""})` : problem.text;
     this.alert(how === "failed" ? "error" : "warning", problem, text, recorderUri);
     this.#context.onEnded?.(how, this.record.startTime !== null);
+  }
+
+  /** The last counters, after the end. */
+  counted(tracks: readonly SiprecTrackReport[], gap: SiprecGap | undefined): void {
+    if (this.#refused || (gap === undefined && tracks.every(({ packets }) => packets === 0))) return;
+    if (gap !== undefined) this.missed(gap);
+    this.#amend({ tracks });
+    this.#save({}, []);
   }
 
   /** Said once a text. */
@@ -125,9 +191,20 @@ export class ForkReport {
     event: Parameters<typeof siprecCallback>[1],
     now: number,
     problem?: Parameters<typeof siprecCallback>[4],
+    details?: Parameters<typeof siprecCallback>[5],
   ): readonly CallbackRequest[] {
     this.refreshVoice();
-    return siprecCallback(this.record, event, this.#voice, now, problem);
+    return siprecCallback(this.record, event, this.#voice, now, problem, details);
+  }
+
+  #amend(changes: Partial<SiprecDetail>): void {
+    this.#row.amend({ detail: { ...this.record.detail, ...changes } });
+  }
+
+  #endPause(now: number): void {
+    const { pauses } = this.record.detail;
+    if (pauses.at(-1)?.until !== null) return;
+    this.#amend({ pauses: pauses.map((span) => (span.until === null ? { ...span, until: now } : span)) });
   }
 
   #save(changes: Partial<SiprecRecord>, callbacks: readonly CallbackRequest[]): void {

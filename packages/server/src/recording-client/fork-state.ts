@@ -16,12 +16,16 @@ export type ForkInput =
   | "answered"
   /** A recorder failed and another is left in the list. */
   | "nextRecorder"
+  /** The last recorder failed that was called in place of one that was lost; the list begins again. */
+  | "nextRound"
   /** The last recorder failed, or one whose refusal counts for all. */
   | "exhausted"
   /** REST, TwiML, the call's end, or the node's. */
   | "stop"
   /** The recorder ended the session, or has lost it. */
   | "recorderGone"
+  /** The session is up and worth nothing: packets do not arrive, or the recorder will not go on. */
+  | "recorderUseless"
   /** A media worker died, or we made a mistake. */
   | "broken"
   /** The answer to BYE or CANCEL came, or was given up. */
@@ -35,9 +39,16 @@ export type ForkAction =
   | "closeMedia"
   | "saveStarted"
   | "saveStopped"
+  /** It has never recorded; or it has, and could not be continued. */
   | "saveFailed"
   | "saveLost"
-  | "sendBye";
+  | "sendBye"
+  /** What is lost from now on is counted. */
+  | "beginGap"
+  /** BYE to a recorder that will not do; its answer is not waited for. */
+  | "leaveRecorder"
+  /** Looks for another recorder, or for the same one later. */
+  | "replace";
 
 export interface ForkRow {
   readonly to: ForkState;
@@ -52,19 +63,22 @@ export const FORK = {
   Preparing: {
     ready: { to: "Inviting", do: ["invite"] },
     unprepared: { to: "Stopped", do: ["closeMedia", "saveFailed"] },
+    exhausted: { to: "Stopped", do: ["closeMedia", "saveFailed"] },
     stop: { to: "Stopped", do: ["closeMedia", "saveStopped"] },
     broken: { to: "Stopped", do: ["closeMedia", "saveFailed"] },
   },
   Inviting: {
     answered: { to: "Recording", do: ["startMedia", "saveStarted"] },
     nextRecorder: { to: "Preparing", do: ["prepare"] },
+    nextRound: { to: "Preparing", do: ["replace"] },
     exhausted: { to: "Stopped", do: ["closeMedia", "saveFailed"] },
     stop: { to: "Stopping", do: ["closeMedia", "saveStopped", "cancelInvite"] },
     broken: { to: "Stopping", do: ["closeMedia", "saveFailed", "cancelInvite"] },
   },
   Recording: {
     stop: { to: "Stopping", do: ["closeMedia", "saveStopped", "sendBye"] },
-    recorderGone: { to: "Stopped", do: ["closeMedia", "saveLost"] },
+    recorderGone: { to: "Preparing", do: ["beginGap", "replace"] },
+    recorderUseless: { to: "Preparing", do: ["beginGap", "leaveRecorder", "replace"] },
     broken: { to: "Stopping", do: ["closeMedia", "saveLost", "sendBye"] },
   },
   Stopping: {

@@ -1,23 +1,23 @@
-import type { RecordingMetadata } from "@callfork/protocol/siprec";
 import type { CallTap, SiprecRecord } from "../calls/index.ts";
+import type { Timer } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
+import { CallDocument } from "./call-document.ts";
 import type { CallIdentity } from "./call-identity.ts";
+import { extensionsOf, parameterHeaders, problemsOf, unsupportedBy } from "./connector-words.ts";
 import type { ClientContext } from "./context.ts";
+import { SiprecOverError } from "./errors.ts";
+import { ForkGaps } from "./fork-gaps.ts";
 import { ForkMedia } from "./fork-media.ts";
 import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
-import { recordingMetadata } from "./metadata.ts";
-import { changesSince } from "./metadata-changes.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 import {
+  BROKEN_CODE,
   failureOfEnd,
   INTERNAL_CODE,
   type RecorderFailure,
-  SECURE_MEDIA_CODE,
-  TLS_CODE,
   UNREACHABLE_CODE,
-  UNSUPPORTED_EDGE_CODE,
   URI_PARAMETER_CODE,
 } from "./recorder-failure.ts";
 import type { ConnectorPlan, Recorder } from "./recorders.ts";
@@ -34,6 +34,14 @@ export interface ForkSetup {
 }
 
 /**
+ * How long a lost recorder's place stays empty before the list is gone through again; after the last of these the fork
+ * is over. Another recorder of the list is called at once.
+ */
+const ROUND_DELAYS_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
+/** A session that held as long as this was a good one: the rounds begin anew. */
+const STEADY_MS = 60_000;
+
+/**
  * One fork of a call: carries out what the table of `fork-state.ts` says. It only ever listens to the call; whatever
  * happens to the recorder, the media plane or the store ends here.
  */
@@ -48,35 +56,41 @@ export class Fork {
   readonly #log: Log;
   readonly #report: ForkReport;
   readonly #media: ForkMedia;
+  readonly #gaps: ForkGaps;
+  readonly #document: CallDocument;
   #state: ForkState = "Preparing";
   /** The row is durable and the recorder may be called. */
   #begun = false;
   #preparing = false;
   /** In the order they are called. */
-  readonly #recorders: readonly Recorder[];
+  #recorders: readonly Recorder[];
   #recorderIndex = 0;
+  #round = 0;
+  #roundTimer: Timer | undefined;
   readonly #failures: RecorderFailure[] = [];
   #attempt: RecorderAttempt | undefined;
   #session: RecordingSession | undefined;
-  /** The call as it is now, in words for a recorder. */
-  #document: RecordingMetadata | undefined;
+  #answeredAt = 0;
+  #isPaused = false;
+  #fence: Promise<void> = Promise.resolve();
   #callOver = false;
   readonly #takeOff: readonly (() => void)[];
   #resolveOver: () => void = () => {};
 
   constructor(setup: ForkSetup) {
-    const { context, record, tap } = setup;
+    const { context, record, tap, identity, plan } = setup;
     this.#setup = setup;
     this.#context = context;
     this.sid = record.sid;
-    this.#recorders = context.backoff.ordered(setup.plan.recorders);
+    this.#recorders = this.#ordered(plan.recorders);
     const labels = labelsOf(record.track);
     this.streams = labels.length;
     this.over = new Promise((resolve) => {
       this.#resolveOver = resolve;
     });
-    const callId = context.calls.find(record.callSid)?.record().sipCallId;
-    this.#log = context.log.child({ callSid: record.callSid, callId: callId ?? null, siprecSid: record.sid });
+    const call = context.calls.find(record.callSid)?.record();
+    const callId = call?.sipCallId ?? null;
+    this.#log = context.log.child({ callSid: record.callSid, callId, siprecSid: record.sid });
     this.#report = new ForkReport(context, record, this.#log);
     this.#media = new ForkMedia({
       media: context.media,
@@ -88,6 +102,15 @@ export class Fork {
         this.#failures.push({ code: INTERNAL_CODE, text: "a media worker was lost", tryNext: false });
         this.#dispatch("broken");
       },
+    });
+    this.#gaps = new ForkGaps(this.#media, context.clock);
+    this.#document = new CallDocument({
+      context,
+      tap,
+      identity,
+      record,
+      extensions: extensionsOf(plan, record, call, context.extensionNamespace),
+      isPaused: () => this.#isPaused,
     });
     this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#callEnded())];
   }
@@ -113,7 +136,7 @@ export class Fork {
     const { connectorName, track } = this.record;
     this.#log.info({ connectorName, track, name: this.record.name }, "siprec: fork accepted");
     this.#begun = true;
-    this.#tellProblems();
+    for (const { code, text } of problemsOf(this.#setup.plan)) this.#warn(code, text);
     this.#do("prepare");
   }
 
@@ -124,6 +147,49 @@ export class Fork {
     return this.record;
   }
 
+  /** Resolves when not one packet leaves any more, and that is durable. @throws SiprecOverError */
+  async pause(): Promise<SiprecRecord> {
+    if (!this.isLive) throw new SiprecOverError("the fork has ended");
+    if (!this.#isPaused) {
+      this.#isPaused = true;
+      this.#fence = this.#media.fence();
+      this.#tell();
+      const missed = this.#gaps.end();
+      try {
+        await this.#fence;
+      } catch (error) {
+        this.#log.error({ err: error }, "siprec: the media plane did not confirm the pause");
+        throw error;
+      }
+      const gap = await missed;
+      if (gap !== undefined) this.#report.missed(gap);
+      if (this.isLive && this.#isPaused) this.#report.paused();
+    }
+    await this.#fence;
+    await this.#report.durable;
+    return this.record;
+  }
+
+  /** Resolves when that is durable; packets flow when the recorder has agreed. @throws SiprecOverError */
+  async resume(): Promise<SiprecRecord> {
+    if (!this.isLive) throw new SiprecOverError("the fork has ended");
+    await this.#fence.catch(() => {});
+    if (this.isLive && this.#isPaused) {
+      this.#isPaused = false;
+      this.#tell();
+      if (this.#isReplacing) this.#gaps.begin("the recorder was lost");
+      this.#report.resumed();
+    }
+    await this.#report.durable;
+    return this.record;
+  }
+
+  /** The row with the counters of now. */
+  async inspect(): Promise<SiprecRecord> {
+    const tracks = await this.#media.report();
+    return { ...this.record, detail: { ...this.record.detail, tracks } };
+  }
+
   #dispatch(input: ForkInput): void {
     const row = forkRow(this.#state, input);
     if (row === undefined) {
@@ -132,6 +198,7 @@ export class Fork {
     }
     this.#log.debug({ from: this.#state, input, to: row.to }, "siprec: state");
     this.#state = row.to;
+    if (!this.isLive) this.#document.freeze();
     for (const action of row.do) this.#do(action);
     if (this.#state === "Stopped") this.#finish();
   }
@@ -152,18 +219,30 @@ export class Fork {
     invite: () => this.#invite(),
     cancelInvite: () => this.#attempt?.cancel(),
     startMedia: () => this.#startMedia(),
-    closeMedia: () => this.#media.close(),
-    saveStarted: () => this.#report.started(this.#recorder.shownUri),
+    closeMedia: () => void this.#closeMedia(),
+    saveStarted: () => this.#saveStarted(),
     saveStopped: () => this.#report.stopped(),
-    saveFailed: () => this.#report.ended("failed", this.#failures, this.#recorder.shownUri),
-    saveLost: () => this.#report.ended("lost", this.#failures, this.#recorder.shownUri),
+    saveFailed: () => this.#saveEnded(this.#hasStarted ? "lost" : "failed"),
+    saveLost: () => this.#saveEnded("lost"),
     sendBye: () => this.#sendBye(),
+    beginGap: () => this.#beginGap(),
+    leaveRecorder: () => this.#leaveRecorder(),
+    replace: () => this.#replace(),
   };
+
+  get #hasStarted(): boolean {
+    return this.record.startTime !== null;
+  }
+
+  get #isReplacing(): boolean {
+    return this.#hasStarted && (this.#state === "Preparing" || this.#state === "Inviting");
+  }
 
   /** Waits for the call's media, whose news comes as a change of the tap, and for ports. */
   async #prepare(): Promise<void> {
     const { tap } = this.#setup;
-    if (this.#state !== "Preparing" || !this.#begun || this.#preparing) return;
+    if (this.#state !== "Preparing" || !this.#begun || this.#preparing || this.#roundTimer !== undefined)
+      return;
     const leg = tap.mediaLeg();
     if (leg === undefined || forkCodecs(tap).length === 0) return;
     this.#preparing = true;
@@ -180,6 +259,12 @@ export class Fork {
     this.#dispatch("ready");
   }
 
+  /** Those that asked for time come later, those that do not answer OPTIONS last. */
+  #ordered(recorders: readonly Recorder[]): readonly Recorder[] {
+    const { backoff, health } = this.#context;
+    return health.ordered(this.#setup.plan, backoff.ordered(recorders));
+  }
+
   get #recorder(): Recorder {
     return this.#recorders[this.#recorderIndex]!;
   }
@@ -192,6 +277,9 @@ export class Fork {
       return;
     }
     const { tap, plan } = this.#setup;
+    const { headers, problems } = parameterHeaders(plan, this.record.parameters);
+    for (const problem of problems) this.#warn(URI_PARAMETER_CODE, problem);
+    let session: RecordingSession | undefined;
     this.#attempt = new RecorderAttempt({
       context: this.#context,
       log: this.#log,
@@ -199,15 +287,26 @@ export class Fork {
       plan,
       media: this.#media,
       codecs: forkCodecs(tap),
+      headers,
       owner: {
         codecs: () => forkCodecs(tap),
-        snapshot: () => this.#snapshot(),
+        snapshot: () => this.#document.snapshot(),
         cname: (label) => this.#setup.identity.cname(label),
+        isPaused: () => this.#isPaused,
         warn: (code, text) => this.#warn(code, text),
-        ended: (end) => this.#sessionEnded(end),
+        unusable: (text) => {
+          if (session === this.#session) this.#useless(BROKEN_CODE, text);
+        },
+        ended: (end) => {
+          if (session === this.#session) this.#sessionEnded(end);
+        },
       },
-      onAnswered: (session) => {
-        this.#session = session;
+      onAnswered: (answered) => {
+        session = answered;
+        this.#session = answered;
+        this.#answeredAt = this.#context.clock.now();
+        const details = { sipStatus: 200, errorCode: null, reason: null };
+        this.#report.attempted({ recorder: recorder.shownUri, result: "answered", ...details });
         this.#dispatch("answered");
       },
       onFailed: (failure) => this.#attemptFailed(failure),
@@ -222,10 +321,17 @@ export class Fork {
     }
     this.#log.warn({ code: failure.code, status: failure.responseStatus }, `siprec: ${failure.text}`);
     this.#failures.push(failure);
+    this.#report.attempted({
+      recorder: this.#recorder.shownUri,
+      result: "failed",
+      sipStatus: failure.responseStatus ?? null,
+      errorCode: failure.code,
+      reason: failure.text,
+    });
     if (failure.retryAfterMs !== undefined) this.#context.backoff.note(this.#recorder, failure.retryAfterMs);
     const hasNext = this.#recorderIndex + 1 < this.#recorders.length;
     if (!failure.tryNext || !hasNext) {
-      this.#dispatch("exhausted");
+      this.#dispatch(failure.tryNext && this.#hasStarted ? "nextRound" : "exhausted");
       return;
     }
     const text = `${failure.text}; the next recorder is called`;
@@ -239,6 +345,29 @@ export class Fork {
     this.#session?.changed(); // while the recorder thought about it, perhaps
   }
 
+  #saveStarted(): void {
+    const { shownUri } = this.#recorder;
+    if (!this.#hasStarted) {
+      this.#report.started(shownUri);
+      return;
+    }
+    void this.#gaps.end().then((gap) => {
+      if (this.isLive) this.#report.recovered(shownUri, gap);
+      else if (gap !== undefined) this.#report.missed(gap);
+    });
+  }
+
+  #saveEnded(how: "failed" | "lost"): void {
+    this.#report.ended(how, this.#failures, this.#recorder.shownUri);
+  }
+
+  async #closeMedia(): Promise<void> {
+    this.#roundTimer?.cancel();
+    const missed = this.#gaps.end();
+    await this.#media.close();
+    this.#report.counted(await this.#media.report(), await missed);
+  }
+
   #sendBye(): void {
     const over = () => this.#dispatch("over");
     (this.#session?.bye(this.#callOver) ?? Promise.resolve()).then(over, over);
@@ -246,6 +375,7 @@ export class Fork {
 
   #callEnded(): void {
     this.#callOver = true;
+    this.#document.freeze();
     this.#dispatch("stop");
   }
 
@@ -255,65 +385,87 @@ export class Fork {
       this.#dispatch("stop"); // the node goes down in order
       return;
     }
-    if (this.#state === "Recording") this.#failures.push(failureOfEnd(this.#recorder.shownUri, end));
+    if (this.#state === "Recording") this.#lost(failureOfEnd(this.#recorder.shownUri, end));
     this.#dispatch("recorderGone");
   }
 
-  /** The call has changed: media came up, another codec, another party. */
+  #useless(code: number, text: string): void {
+    if (this.#state !== "Recording") return;
+    this.#lost({ code, text: `${this.#recorder.shownUri}: ${text}`, tryNext: true });
+    this.#dispatch("recorderUseless");
+  }
+
+  #lost(failure: RecorderFailure): void {
+    this.#failures.push(failure);
+    const text = `${failure.text}; it is replaced`;
+    this.#log.warn({ code: failure.code }, `siprec: ${text}`);
+    this.#report.alert("warning", failure, text, this.#recorder.shownUri);
+  }
+
+  #beginGap(): void {
+    if (!this.#isPaused) this.#gaps.begin(this.#failures.at(-1)?.text ?? "the recorder was lost");
+    this.#media.hold();
+  }
+
+  #leaveRecorder(): void {
+    const left = this.#session;
+    this.#session = undefined;
+    void left?.bye(false).catch(() => {});
+  }
+
+  /** Others of the list come first and at once; the lost one gets time to come back. */
+  #replace(): void {
+    const lost = this.#recorder;
+    this.#session = undefined;
+    const { clock } = this.#context;
+    const wasSteady = this.#answeredAt > 0 && clock.now() - this.#answeredAt >= STEADY_MS;
+    if (wasSteady) this.#round = 0;
+    const isFirst = this.#answeredAt > 0;
+    this.#answeredAt = 0;
+    const others = this.#ordered(this.#setup.plan.recorders.filter(({ uri }) => uri !== lost.uri));
+    this.#recorders = [...others, lost];
+    this.#recorderIndex = 0;
+    if (isFirst && others.length > 0 && this.#round === 0) {
+      this.#round += 1;
+      this.#do("prepare");
+      return;
+    }
+    const delayMs = ROUND_DELAYS_MS[this.#round];
+    this.#round += 1;
+    if (delayMs === undefined) {
+      this.#dispatch("exhausted");
+      return;
+    }
+    this.#roundTimer?.cancel();
+    this.#roundTimer = clock.setTimer(delayMs, () => {
+      this.#roundTimer = undefined;
+      if (this.#state === "Preparing") this.#do("prepare");
+    });
+  }
+
+  /** The call has changed: media came up, another codec, another party, a hold. */
   #changed(): void {
     this.#report.refreshVoice();
     if (this.#state === "Preparing") this.#do("prepare");
     if (this.#setup.tap.mediaLeg() === undefined) return;
-    if (this.#document !== undefined) this.#snapshot(); // now, for the times in it
+    this.#document.note();
     if (this.#state === "Recording") this.#session?.changed();
   }
 
-  /** The same object until something has changed, so that its times stay. Once the call is over, its last moment. */
-  #snapshot(): RecordingMetadata {
-    const { context, tap, identity, record } = this.#setup;
-    const known = this.#document;
-    if (known !== undefined && (this.#callOver || this.#state === "Stopping")) return known;
-    const call = context.calls.find(record.callSid)?.record();
-    const now = context.clock.wallNow();
-    const document = recordingMetadata(
-      {
-        identity,
-        labels: labelsOf(record.track),
-        party: tap.party(),
-        counterpart: tap.counterpart(),
-        direction: tap.direction(),
-        sipSessionId: tap.sipSessionId(),
-        callStart: call?.startTime ?? call?.dateCreated ?? record.dateCreated,
-        forkStart: record.dateCreated,
-        isPaused: false,
-        parameters: record.parameters,
-        extensionNamespace: context.extensionNamespace,
-        now,
-      },
-      known,
-    );
-    if (known === undefined || changesSince(known, document, now) !== undefined) this.#document = document;
-    return this.#document ?? document;
+  /** A pause or its end: at once. */
+  #tell(): void {
+    this.#document.note();
+    if (this.#state === "Recording") this.#session?.changed({ atOnce: true });
   }
 
   #unreachable(label: string): void {
+    if (this.#state !== "Recording") return;
     const text = `nobody listens at the recorder's port for the ${label} track`;
+    const finding = this.#gaps.unreachable();
+    if (finding === "confirmed") this.#useless(UNREACHABLE_CODE, text);
+    if (finding !== "first") return;
     this.#log.warn({ track: label }, `siprec: ${text}`);
     this.#warn(UNREACHABLE_CODE, text);
-  }
-
-  /** What the connector says and this node does not do: said, never passed over. */
-  #tellProblems(): void {
-    const { plan } = this.#setup;
-    for (const problem of plan.problems)
-      this.#warn(31942, `the connector has an unusable SIP URI: ${problem}`);
-    for (const { edge, shownUri, warnings } of plan.recorders) {
-      if (edge !== undefined) {
-        const text = `${shownUri}: edge=${edge} is not supported by this node; the session leaves by the default route`;
-        this.#warn(UNSUPPORTED_EDGE_CODE, text);
-      }
-      for (const warning of warnings) this.#warn(URI_PARAMETER_CODE, `${shownUri}: ${warning}`);
-    }
   }
 
   #warn(code: number, text: string): void {
@@ -324,17 +476,4 @@ export class Fork {
     for (const takeOff of this.#takeOff) takeOff();
     this.#resolveOver();
   }
-}
-
-/** What a connector may ask for and this version does not do: better no session than one that is not what was asked. */
-function unsupportedBy({ secure, transport, shownUri }: Recorder): RecorderFailure | undefined {
-  if (secure) {
-    const text = `${shownUri}: secure=true asks for SRTP, which this version does not send`;
-    return { code: SECURE_MEDIA_CODE, text, tryNext: true };
-  }
-  if (transport === "tls") {
-    const text = `${shownUri}: TLS is asked for, which this version does not speak`;
-    return { code: TLS_CODE, text, tryNext: true };
-  }
-  return undefined;
 }

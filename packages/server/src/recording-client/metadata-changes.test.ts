@@ -42,8 +42,7 @@ function story(steps: readonly Facts[]): RecordingMetadata[] {
       labels: ["inbound", "outbound"],
       party: { aor: "sip:alice@x", displayName: "Alice" },
       forkStart: NOW,
-      parameters: [{ name: "Role", value: "agent" }],
-      extensionNamespace: "urn:x",
+      extensions: [{ namespace: "urn:x", parameters: [{ name: "Role", value: "agent" }] }],
       now: NOW + index * STEP_MS,
     };
     documents.push(recordingMetadata(input, documents.at(-1)));

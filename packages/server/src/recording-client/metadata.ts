@@ -28,9 +28,15 @@ export interface MetadataInput {
   readonly forkStart: number;
   /** Nothing is recorded for now, by order. */
   readonly isPaused: boolean;
-  readonly parameters: readonly ExtensionParameter[];
-  readonly extensionNamespace: string;
+  /** Of the session; those without parameters are left out. */
+  readonly extensions: readonly ExtensionElement[];
   readonly now: number;
+}
+
+/** Names and values that go into the session as `<ExtensionParameters>`. */
+export interface ExtensionElement {
+  readonly namespace: string;
+  readonly parameters: readonly ExtensionParameter[];
 }
 
 /**
@@ -46,8 +52,9 @@ export function recordingMetadata(input: MetadataInput, before?: RecordingMetada
   const { sessionId, groupId } = identity;
   const party = identity.participant("party", input.party, input.callStart);
   const counterpart = identity.participant("counterpart", input.counterpart, now);
-  const extensions =
-    input.parameters.length === 0 ? [] : [parametersExtension(input.extensionNamespace, input.parameters)];
+  const extensions = input.extensions
+    .filter(({ parameters }) => parameters.length > 0)
+    .map(({ namespace, parameters }) => parametersExtension(namespace, parameters));
   const partySpeaks = input.direction === "sendrecv" || input.direction === "recvonly";
   const partyHears = input.direction === "sendrecv" || input.direction === "sendonly";
   const roles = [

@@ -8,7 +8,7 @@ import type { ConnectorDirectory, SiprecStore } from "./ports.ts";
 
 export interface RecordingClientOptions {
   readonly calls: Pick<Calls, "tap" | "find">;
-  readonly userAgent: Pick<UserAgent, "invite">;
+  readonly userAgent: Pick<UserAgent, "invite" | "request">;
   readonly media: MediaPlane;
   readonly connectors: ConnectorDirectory;
   readonly store: SiprecStore;

@@ -11,8 +11,21 @@ export interface ConnectorRecord {
   readonly credentials: string | null;
   readonly username: string | null;
   readonly password: string | null;
+  readonly settings: ConnectorSettings;
   readonly dateCreated: number;
   readonly dateUpdated: number;
+}
+
+/** What a connector does differently from others. */
+export interface ConnectorSettings {
+  /** Where custom parameters go: into the metadata, into header fields of the INVITE, or both. */
+  readonly parameterTransport: "metadata" | "headers" | "both";
+  /** Namespace of `<ExtensionParameters>`; null: the platform's. */
+  readonly extensionNamespace: string | null;
+  /** Adds call SID, direction, numbers and trunk to the metadata. */
+  readonly callData: boolean;
+  /** Asks its recorders by OPTIONS whether they are there, every so many seconds; null: never. */
+  readonly optionsIntervalSeconds: number | null;
 }
 
 export interface ConnectorDirectory {

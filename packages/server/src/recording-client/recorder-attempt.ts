@@ -8,7 +8,13 @@ import {
   writeRecordingMetadata,
 } from "@callfork/protocol/siprec";
 import type { Log } from "../observe/index.ts";
-import type { InviteFailure, OutgoingInvite, ReceivedPart, SipDialog } from "../signalling/index.ts";
+import type {
+  HeaderLine,
+  InviteFailure,
+  OutgoingInvite,
+  ReceivedPart,
+  SipDialog,
+} from "../signalling/index.ts";
 import type { ClientContext } from "./context.ts";
 import type { ForkMedia } from "./fork-media.ts";
 import { badAnswer, failureOfInvite, INTERNAL_CODE, type RecorderFailure } from "./recorder-failure.ts";
@@ -24,6 +30,8 @@ export interface AttemptOptions {
   readonly plan: ConnectorPlan;
   readonly media: ForkMedia;
   readonly codecs: readonly Codec[];
+  /** Custom parameters that go as header fields. */
+  readonly headers: readonly HeaderLine[];
   readonly owner: SessionOwner;
   /** The recorder answered with something we can send to. Media has not been started. */
   readonly onAnswered: (session: RecordingSession) => void;
@@ -34,6 +42,7 @@ export interface AttemptOptions {
 interface Invited {
   readonly offer: SessionDescription;
   readonly told: RecordingMetadata;
+  readonly isPaused: boolean;
   readonly sessionId: string;
 }
 
@@ -56,6 +65,7 @@ export class RecorderAttempt {
     const sessionId = String(randomNumber(context.random.bytes(6)));
     const offer = this.#offer(sessionId);
     const told = owner.snapshot();
+    const isPaused = owner.isPaused();
     const host = formatHostPort({ host: context.sipHost });
     try {
       this.#invite = context.userAgent.invite(
@@ -63,7 +73,7 @@ export class RecorderAttempt {
           requestUri: recorder.uri,
           from: `<sip:SRC@${host}>`,
           to: `<${recorder.uri}>`,
-          headers: [["Require", "siprec"], ...plan.headers],
+          headers: [["Require", "siprec"], ...plan.headers, ...this.#options.headers],
           contactUser: "SRC",
           contactParameters: ";+sip.src",
           body: recordingBody(offer, writeRecordingMetadata(told), this.#label, context.random),
@@ -72,7 +82,7 @@ export class RecorderAttempt {
         },
         {
           onAnswered: (dialog, _response, body) => {
-            this.#answered(dialog, { offer, told, sessionId }, body);
+            this.#answered(dialog, { offer, told, isPaused, sessionId }, body);
             return undefined;
           },
           onFailed: (failure) => this.#failed(failure),
@@ -98,11 +108,15 @@ export class RecorderAttempt {
     return createRecordingOffer({
       origin: { sessionId },
       address: lines.find(({ port }) => port)?.port?.address ?? "0.0.0.0",
-      tracks: offeredTracks(lines, codecs),
+      tracks: offeredTracks(lines, codecs, this.#options.owner.isPaused()),
     });
   }
 
-  #answered(dialog: SipDialog, { offer, told, sessionId }: Invited, body: readonly ReceivedPart[]): void {
+  #answered(
+    dialog: SipDialog,
+    { offer, told, isPaused, sessionId }: Invited,
+    body: readonly ReceivedPart[],
+  ): void {
     const { recorder, media, codecs, owner, context, log } = this.#options;
     const answer = usableAnswer(offer, body);
     if ("problem" in answer) {
@@ -120,6 +134,7 @@ export class RecorderAttempt {
       codecs,
       label: this.#label,
       told,
+      isPaused,
       owner,
       clock: context.clock,
       random: context.random,

@@ -3,7 +3,7 @@ import { type ConnectorUri, parseConnectorUri } from "@callfork/protocol/siprec"
 import { isToken } from "@callfork/protocol/text";
 import type { HeaderLine } from "../signalling/index.ts";
 import { UnusableConnectorError } from "./errors.ts";
-import type { ConnectorRecord } from "./ports.ts";
+import type { ConnectorRecord, ConnectorSettings } from "./ports.ts";
 
 /** One recorder of a connector's list. */
 export interface Recorder extends ConnectorUri {
@@ -15,12 +15,16 @@ export interface Recorder extends ConnectorUri {
 
 /** A connector ready to be called. */
 export interface ConnectorPlan {
+  readonly connectorSid: string;
+  readonly connectorName: string;
+  readonly accountSid: string;
   readonly recorders: readonly Recorder[];
   /** The static credential, for every INVITE. */
   readonly headers: readonly HeaderLine[];
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
   /** Entries of the list that cannot be read. */
   readonly problems: readonly string[];
+  readonly settings: ConnectorSettings;
 }
 
 /** A list longer than this is nobody's intention. */
@@ -41,10 +45,14 @@ export function planOf(connector: ConnectorRecord): ConnectorPlan {
   }
   const { username, password } = connector;
   return {
+    connectorSid: connector.sid,
+    connectorName: connector.uniqueName,
+    accountSid: connector.accountSid,
     recorders,
     headers: credentialsHeader(connector),
     credentials: username === null ? undefined : { username, password: password ?? "" },
     problems,
+    settings: connector.settings,
   };
 }
 
@@ -71,7 +79,7 @@ function credentialsHeader(connector: ConnectorRecord): readonly HeaderLine[] {
     throw new UnusableConnectorError(`connector ${uniqueName}: its credentials header ${why}`);
   };
   if (!isToken(name) || name.length > 128) refuse("has a name that is no header name");
-  if (OURS.has(name.toLowerCase()) || /^content-/i.test(name)) refuse(`may not be ${name}`);
+  if (isOwnHeader(name)) refuse(`may not be ${name}`);
   if (value === null || value === "") refuse("has no value");
   if (/[\u0000-\u001f\u007f]/.test(value ?? "") || (value ?? "").length > 4096) {
     refuse("has a value with control characters, or one that is too long");
@@ -79,10 +87,14 @@ function credentialsHeader(connector: ConnectorRecord): readonly HeaderLine[] {
   return [[name, value ?? ""]];
 }
 
+/** Whether the INVITE needs a header field of that name for itself. */
+export const isOwnHeader = (name: string): boolean => OURS.has(name.toLowerCase()) || /^content-/i.test(name);
+
 /** Header fields that the INVITE is made of, compact forms included. */
 const OURS: ReadonlySet<string> = new Set(
   (
     "via v from f to t call-id i cseq contact m max-forwards route record-route require proxy-require supported k " +
-    "allow accept user-agent c l e mime-version session-expires x min-se replaces"
+    "allow accept user-agent c l e mime-version session-expires x min-se replaces join authorization " +
+    "proxy-authorization event refer-to r referred-by b rack rseq"
   ).split(" "),
 );

@@ -1,12 +1,19 @@
 import { toHex } from "@callfork/protocol/text";
-import type { CallTap, SiprecRecord, SiprecStart } from "../calls/index.ts";
+import { type CallTap, NO_SIPREC_DETAIL, type SiprecRecord, type SiprecStart } from "../calls/index.ts";
 import { PlatformError } from "../observe/index.ts";
 import { Backoff } from "./backoff.ts";
 import { CallIdentity } from "./call-identity.ts";
 import { type ClientContext, DEFAULT_LIMITS } from "./context.ts";
-import { CallOverError, ClientStoppingError, UnknownCallError, UnknownSiprecError } from "./errors.ts";
+import {
+  CallOverError,
+  ClientStoppingError,
+  SiprecOverError,
+  UnknownCallError,
+  UnknownSiprecError,
+} from "./errors.ts";
 import { Fork } from "./fork.ts";
 import type { RecordingClient, RecordingClientOptions } from "./options.ts";
+import { RecorderHealth } from "./recorder-health.ts";
 import { orphanParameters, siprecCallback } from "./siprec-callbacks.ts";
 import { checkAgainst, checkTrack, findPlan, isNameTaken } from "./start-checks.ts";
 import { isTrack } from "./tracks.ts";
@@ -20,6 +27,7 @@ export function createRecordingClient(options: RecordingClientOptions): Recordin
     ...options,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     backoff: new Backoff(options.clock),
+    health: new RecorderHealth(options),
   });
 }
 
@@ -59,10 +67,37 @@ class Client implements RecordingClient {
     return fork.record;
   }
 
-  async stop(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+  async pause(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    return (await this.#live(callSid, sidOrName)).pause();
+  }
+
+  async resume(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    return (await this.#live(callSid, sidOrName)).resume();
+  }
+
+  async inspect(callSid: string, siprecSid: string): Promise<SiprecRecord | undefined> {
+    const fork = this.#find(callSid, siprecSid);
+    return fork?.isLive ? fork.inspect() : undefined;
+  }
+
+  /** By SID, or the newest live one of that name. */
+  #find(callSid: string, sidOrName: string): Fork | undefined {
     const forks = [...(this.#calls.get(callSid)?.forks ?? [])].reverse();
     const named = forks.filter(({ sid, record }) => sid === sidOrName || record.name === sidOrName);
-    const fork = named.find(({ sid }) => sid === sidOrName) ?? named.find(({ isLive }) => isLive) ?? named[0];
+    return named.find(({ sid }) => sid === sidOrName) ?? named.find(({ isLive }) => isLive) ?? named[0];
+  }
+
+  /** @throws UnknownSiprecError, SiprecOverError */
+  async #live(callSid: string, sidOrName: string): Promise<Fork> {
+    const fork = this.#find(callSid, sidOrName);
+    if (fork !== undefined) return fork;
+    const record = await this.#context.store.findSiprec(callSid, sidOrName);
+    if (record === undefined) throw new UnknownSiprecError("the call has no fork of that SID or name");
+    throw new SiprecOverError("the fork has ended");
+  }
+
+  async stop(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    const fork = this.#find(callSid, sidOrName);
     if (fork !== undefined) return fork.stop();
     const { store, clock } = this.#context;
     const record = await store.findSiprec(callSid, sidOrName);
@@ -94,6 +129,7 @@ class Client implements RecordingClient {
 
   async stopAll(): Promise<void> {
     this.#stopping = true;
+    this.#context.health.stop();
     const forks = [...this.#calls.values()].flatMap((call) => [...call.forks]);
     for (const fork of forks) void fork.stop().catch(() => {}); // logged by the row
     const over = Promise.all(forks.map((fork) => fork.over)).then(() => {});
@@ -127,6 +163,7 @@ class Client implements RecordingClient {
     if (this.#stopping) throw new ClientStoppingError("the node is about to stop");
     const known = this.#calls.get(tap.callSid);
     checkAgainst(known?.forks ?? [], start, track, context.limits.streamsPerCall);
+    context.health.watch(plan);
     const call = known ?? this.#enter(tap);
     const record = this.#newRecord(tap, start, { track });
     const fork = new Fork({ context, record, plan, tap, identity: call.identity });
@@ -180,6 +217,7 @@ class Client implements RecordingClient {
       dateUpdated: now,
       startTime: null,
       endTime: null,
+      detail: NO_SIPREC_DETAIL,
       ...changes,
     };
   }

@@ -36,11 +36,12 @@ export function forkCodecs(tap: Pick<CallTap, "codecs">): readonly Codec[] {
 /** RFC 7587 §7: Opus is written with two channels, whatever it carries. Telephony knows no other such codec. */
 const channelsOf = (name: string): number => (name.toLowerCase() === "opus" ? 2 : 1);
 
-/** The ports of the offer, line by line. */
-export const offeredTracks = (lines: readonly TrackLine[], codecs: readonly Codec[]) =>
+/** The ports of the offer, line by line; `inactive` while paused (RFC 7866 §7.1.1.1). */
+export const offeredTracks = (lines: readonly TrackLine[], codecs: readonly Codec[], isPaused = false) =>
   lines.map(({ label, port }) => ({
     label,
     codecs,
+    direction: isPaused ? ("inactive" as const) : ("sendonly" as const),
     local: port ? { port: port.rtpPort, rtcpPort: port.rtcpPort } : null,
   }));
 
@@ -50,20 +51,22 @@ export interface ForkAnswerOptions {
   readonly previous: SessionDescription;
   readonly lines: readonly TrackLine[];
   readonly codecs: readonly Codec[];
+  readonly isPaused?: boolean;
 }
 
 /**
- * Our answer to an offer of the recorder (RFC 7866 §7.2): at most `sendonly`, lines it adds refused, and the labels of
+ * Our answer to an offer of the recorder (RFC 7866 §7.2): at most `sendonly`, `inactive` while paused, lines it adds refused, and the labels of
  * our own offer also where it left them out.
  */
 export function answerRecorder(offer: SessionDescription, options: ForkAnswerOptions): SessionDescription {
-  const { sessionId, address, previous, lines, codecs } = options;
+  const { sessionId, address, previous, lines, codecs, isPaused = false } = options;
+  const direction = isPaused ? "inactive" : "sendonly";
   const { description } = createAnswer(offer, {
     origin: { sessionId },
     address,
     lines: offer.media.map((_, index) => {
       const port = lines[index]?.port;
-      return port ? { port: port.rtpPort, rtcpPort: port.rtcpPort, direction: "sendonly" } : null;
+      return port ? { port: port.rtpPort, rtcpPort: port.rtcpPort, direction } : null;
     }),
     codecs: codecs.map(({ name, clockRateHz, channels }) => ({ name, clockRateHz, channels })),
   });

@@ -35,8 +35,7 @@ const facts = (user = "bob"): MetadataInput => ({
   callStart: 0,
   forkStart: 0,
   isPaused: false,
-  parameters: [],
-  extensionNamespace: "urn:x",
+  extensions: [],
   now: 0,
 });
 
@@ -79,7 +78,13 @@ function session(allow: readonly string[]) {
   });
   const answer = parseSessionDescription(ANSWER);
   assert.ok(answer.ok);
-  const media = { lines: LINES, connect() {}, pause() {}, closeTrack() {} } as unknown as ForkMedia;
+  const media = {
+    lines: LINES,
+    connect() {},
+    pause() {},
+    closeTrack() {},
+    release() {},
+  } as unknown as ForkMedia;
   const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
   const recording = new RecordingSession({
     dialog,
@@ -90,11 +95,14 @@ function session(allow: readonly string[]) {
     codecs,
     label: "application/rs-metadata+xml",
     told: snapshot,
+    isPaused: false,
     clock,
     owner: {
       codecs: () => codecs,
       snapshot: () => snapshot,
       cname: () => "c",
+      isPaused: () => false,
+      unusable: () => {},
       warn: (code) => void warnings.push(code),
       ended: () => {},
     },

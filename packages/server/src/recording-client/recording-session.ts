@@ -45,8 +45,12 @@ export interface SessionOwner {
   /** The complete document of now; the same object as long as nothing has changed. */
   snapshot(): RecordingMetadata;
   cname(label: TrackLabel): string;
+  /** Nothing may be recorded for now. */
+  isPaused(): boolean;
   /** Something an operator should know of. */
   warn(code: number, text: string): void;
+  /** The session is up and of no use: what has to be agreed on was refused. */
+  unusable(text: string): void;
   /** The dialog is over, whoever ended it. */
   ended(end: DialogEnd): void;
 }
@@ -63,6 +67,8 @@ export interface RecordingSessionOptions {
   readonly label: MetadataLabel;
   /** The complete document of the INVITE. */
   readonly told: RecordingMetadata;
+  /** Whether its offer was `inactive`. */
+  readonly isPaused: boolean;
   readonly owner: SessionOwner;
   readonly clock: Clock;
   readonly random: Random;
@@ -109,7 +115,7 @@ export class RecordingSession {
     this.#codecs = options.codecs;
     this.#label = options.label;
     this.#told = options.told;
-    this.#agreed = this.#lines(options.codecs);
+    this.#agreed = this.#lines(options.codecs, options.isPaused);
     options.dialog.attach({
       onReinvite: (_request, body) => this.#guarded(() => this.#reinvited(body)),
       onUpdate: (_request, body) => this.#guarded(() => this.#updated(body)),
@@ -127,10 +133,11 @@ export class RecordingSession {
     this.#apply(this.#negotiated);
   }
 
-  /** Something of the call has changed: what it comes to is sent soon, together with what follows at once. */
-  changed(): void {
+  /** Something of the call has changed: what it comes to is sent soon, with what else changes until then. */
+  changed({ atOnce = false } = {}): void {
     if (this.#over) return;
-    this.#soon ??= this.#options.clock.setTimer(COALESCE_MS, () => this.#send());
+    if (atOnce) this.#send();
+    else this.#soon ??= this.#options.clock.setTimer(COALESCE_MS, () => this.#send());
   }
 
   /** @param isCallOver - as `finalMetadata` has it: the last document goes along */
@@ -175,6 +182,9 @@ export class RecordingSession {
     const codecs = owner.codecs();
     if (codecs.length > 0) this.#codecs = codecs;
     const lines = this.#lines(this.#codecs);
+    // A pause that the recorder refused ends with nothing to agree on.
+    const goesOn = lines === this.#agreed && !owner.isPaused() && this.#options.media.isFenced;
+    if (goesOn) this.#apply(this.#negotiated);
     const snapshot = owner.snapshot();
     const changes = this.#told && changesSince(this.#told, snapshot, clock.wallNow());
     if (this.#told !== undefined && changes === undefined && lines === this.#agreed) return;
@@ -234,11 +244,18 @@ export class RecordingSession {
     ) {
       this.#label = LEGACY_METADATA_MEDIA_TYPE;
       this.#isDue = true;
+    } else if (this.#mayNotResume()) {
+      owner.unusable(`the recorder refused to go on after a pause: ${status} ${reason}`);
     } else {
       // RFC 3261 §14.1: the session goes on as it was, and the next change takes along what was refused.
       log.warn({ status, reason }, "siprec: the recorder refused an update");
       owner.warn(PROTOCOL_CODE, `the recorder refused an update of its session: ${status} ${reason}`);
     }
+  }
+
+  /** Paused for the recorder, and not for us: it has refused what would end that. */
+  #mayNotResume(): boolean {
+    return !this.#options.owner.isPaused() && this.#agreed === this.#lines(this.#codecs, true);
   }
 
   #reinvited(body: readonly ReceivedPart[]): DialogAnswer {
@@ -282,6 +299,7 @@ export class RecordingSession {
       previous: this.#sent,
       lines: this.#options.media.lines,
       codecs: this.#codecs,
+      isPaused: this.#options.owner.isPaused(),
     });
     this.#sent = answer;
     this.#apply(negotiate(answer, offer, "local"));
@@ -313,7 +331,7 @@ export class RecordingSession {
     return createRecordingOffer({
       origin: { sessionId },
       address: this.#address,
-      tracks: offeredTracks(media.lines, this.#codecs),
+      tracks: offeredTracks(media.lines, this.#codecs, this.#options.owner.isPaused()),
       previous: this.#sent,
     });
   }
@@ -321,6 +339,7 @@ export class RecordingSession {
   #apply(negotiated: readonly NegotiatedMedia[]): void {
     const { media, owner, log } = this.#options;
     this.#negotiated = negotiated;
+    if (!owner.isPaused()) media.release();
     for (const [index, { label, port }] of media.lines.entries()) {
       const line = negotiated[index];
       if (port === undefined || line === undefined) continue;
@@ -331,12 +350,16 @@ export class RecordingSession {
         owner.warn(DISCARDED_CODE, `the recorder does not take the ${label} track`);
       } else if (connection === undefined) {
         media.pause(label);
-        log.info({ track: label, direction: line.direction }, "siprec: track paused by the recorder");
+        log.info({ track: label, direction: line.direction }, "siprec: nothing flows on this track for now");
       } else {
         this.#warnOfCodec(label, connection.payloadTypes);
-        media.connect(label, connection);
+        media.connect(label, connection, this.#flowing(connection.payloadTypes)?.name);
       }
     }
+  }
+
+  #flowing(payloadTypes: ReadonlyMap<number, number>): Codec | undefined {
+    return this.#codecs.find(({ payloadType }) => payloadTypes.has(payloadType));
   }
 
   /** The call's first codec is what flows; packets under numbers without a row are not forwarded. */
@@ -352,8 +375,8 @@ export class RecordingSession {
   }
 
   /** All that an offer of ours says of its lines; equal text: nothing new to offer. */
-  #lines(codecs: readonly Codec[]): string {
-    return JSON.stringify(offeredTracks(this.#options.media.lines, codecs));
+  #lines(codecs: readonly Codec[], isPaused = this.#options.owner.isPaused()): string {
+    return JSON.stringify(offeredTracks(this.#options.media.lines, codecs, isPaused));
   }
 
   #close(): void {

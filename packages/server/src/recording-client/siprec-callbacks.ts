@@ -1,6 +1,13 @@
 import type { CallbackRequest, SiprecRecord } from "../calls/index.ts";
 
-export type SiprecEvent = "siprec-started" | "siprec-stopped" | "siprec-error";
+export type SiprecEvent =
+  | "siprec-started"
+  | "siprec-stopped"
+  | "siprec-error"
+  /** These are ours. */
+  | "siprec-paused"
+  | "siprec-resumed"
+  | "siprec-recovered";
 
 export interface SiprecProblem {
   /** From the published table (docs/errors.md). */
@@ -15,6 +22,7 @@ type Parameters = readonly (readonly [name: string, value: string])[];
  *
  * @param voice - the call's voice request parameters
  * @param now - epoch milliseconds
+ * @param details - what an event of ours has to say besides
  */
 export function siprecCallback(
   record: SiprecRecord,
@@ -22,6 +30,7 @@ export function siprecCallback(
   voice: Parameters,
   now: number,
   problem?: SiprecProblem,
+  details: Parameters = [],
 ): readonly CallbackRequest[] {
   if (record.statusCallback === null) return [];
   const parameters: [string, string][] = [
@@ -35,6 +44,7 @@ export function siprecCallback(
   if (problem !== undefined) {
     parameters.push(["SiprecError", problem.text], ["SiprecErrorCode", String(problem.code)]);
   }
+  for (const [name, value] of details) parameters.push([name, value]);
   const own = new Set(parameters.map(([name]) => name));
   return [
     {

@@ -43,6 +43,11 @@ export class SiprecRow {
     return this.#write();
   }
 
+  /** Changes the row without a write of its own: it goes along with the next one. */
+  amend(changes: Partial<SiprecRecord>): void {
+    this.#record = { ...this.#record, ...changes };
+  }
+
   /** Nothing more is written: the request that wanted the row was refused. */
   abandon(): void {
     this.#abandoned = true;

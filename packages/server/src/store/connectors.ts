@@ -1,6 +1,6 @@
 import type { Selectable, Updateable } from "kysely";
 import type { ApiStore, ConnectorChange, ConnectorView } from "../api/index.ts";
-import type { ConnectorDirectory } from "../recording-client/index.ts";
+import type { ConnectorDirectory, ConnectorSettings } from "../recording-client/index.ts";
 import { given, namedUniquely, readJson, type StoreContext } from "./context.ts";
 import type { ConnectorRow } from "./schema.ts";
 import type { SecretPlace } from "./vault.ts";
@@ -26,6 +26,7 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
       credentials_header_name: change.credentialsHeaderName,
       username: change.username,
     });
+    if (change.settings !== undefined) columns.settings = JSON.stringify(change.settings);
     for (const column of CONNECTOR_SECRETS) {
       const secret = change[column];
       // An empty secret is none.
@@ -78,6 +79,7 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
           credentials: null,
           username: null,
           password: null,
+          settings: null,
           date_created: at,
           date_updated: at,
           ...changedColumns(sid, change),
@@ -107,7 +109,7 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
       if (found === undefined) return undefined;
       const update = db
         .updateTable("connectors")
-        .set({ ...changedColumns(found.sid, change), date_updated: now() })
+        .set({ ...changedColumns(found.sid, merged(found, change)), date_updated: now() })
         .where("sid", "=", found.sid)
         .returningAll();
       const row = await namedUniquely(engine, change.uniqueName ?? sidOrName, () =>
@@ -124,6 +126,23 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
   };
 }
 
+/** Of a connector nobody has set anything for. */
+const DEFAULT_SETTINGS: ConnectorSettings = {
+  parameterTransport: "metadata",
+  extensionNamespace: null,
+  callData: false,
+  optionsIntervalSeconds: null,
+};
+
+const settingsOf = ({ settings }: Pick<Selectable<ConnectorRow>, "settings">): Partial<ConnectorSettings> =>
+  settings === null ? {} : readJson(settings);
+
+/** Settings that a change does not name stay as they are. */
+function merged(row: Selectable<ConnectorRow>, change: ConnectorChange): ConnectorChange {
+  if (change.settings === undefined) return change;
+  return { ...change, settings: { ...settingsOf(row), ...change.settings } };
+}
+
 function viewOf(row: Selectable<ConnectorRow>): ConnectorView {
   return {
     sid: row.sid,
@@ -134,6 +153,7 @@ function viewOf(row: Selectable<ConnectorRow>): ConnectorView {
     hasCredentials: row.credentials !== null,
     username: row.username,
     hasPassword: row.password !== null,
+    settings: { ...DEFAULT_SETTINGS, ...settingsOf(row) },
     dateCreated: row.date_created,
     dateUpdated: row.date_updated,
   };

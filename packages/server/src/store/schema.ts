@@ -84,6 +84,8 @@ export interface ConnectorRow extends Dated {
   username: string | null;
   /** Sealed. */
   password: string | null;
+  /** JSON: those of `ConnectorSettings` that were set; null: none. */
+  settings: string | null;
 }
 
 export interface CallRow extends Dated {
@@ -112,11 +114,13 @@ export interface SiprecRow extends Dated {
   name: string | null;
   connector_name: string;
   track: SiprecTrack;
-  status: "in-progress" | "stopped";
+  status: "in-progress" | "paused" | "stopped";
   status_callback: string | null;
   status_callback_method: HttpMethod;
   /** JSON: { name, value }[]. */
   parameters: string;
+  /** JSON: `SiprecDetail`; null in rows of the first version. */
+  detail: string | null;
   recorder_uri: string | null;
   error_code: number | null;
   error_message: string | null;

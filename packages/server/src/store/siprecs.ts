@@ -1,12 +1,15 @@
 import type { Insertable, Selectable } from "kysely";
 import type { ApiStore } from "../api/index.ts";
-import type { SiprecRecord } from "../calls/index.ts";
+import type { SiprecDetail, SiprecRecord } from "../calls/index.ts";
 import type { SiprecStore } from "../recording-client/index.ts";
 import { readJson, type StoreContext } from "./context.ts";
 import type { OutboxTable } from "./outbox.ts";
 import type { SiprecRow } from "./schema.ts";
 
 type SiprecsPort = SiprecStore & Pick<ApiStore, "siprec" | "siprecs">;
+
+/** Of rows that were written before there were details. */
+const NO_DETAIL: SiprecDetail = { attempts: [], pauses: [], gaps: [], tracks: [] };
 
 export function siprecsTable({ engine }: StoreContext, outbox: OutboxTable): SiprecsPort {
   const { db } = engine;
@@ -37,7 +40,7 @@ export function siprecsTable({ engine }: StoreContext, outbox: OutboxTable): Sip
       const rows = await db
         .updateTable("siprec_sessions")
         .set({ status: "stopped", date_updated: now, end_time: now })
-        .where("status", "=", "in-progress")
+        .where("status", "in", ["in-progress", "paused"])
         .returningAll()
         .execute();
       return rows.sort((a, b) => a.seq - b.seq).map(recordOf);
@@ -78,6 +81,7 @@ function rowOf(record: SiprecRecord): Insertable<SiprecRow> {
     status_callback: record.statusCallback,
     status_callback_method: record.statusCallbackMethod,
     parameters: JSON.stringify(record.parameters),
+    detail: JSON.stringify(record.detail),
     recorder_uri: record.recorderUri,
     error_code: record.errorCode,
     error_message: record.errorMessage,
@@ -100,6 +104,8 @@ function recordOf(row: Selectable<SiprecRow>): SiprecRecord {
     statusCallback: row.status_callback,
     statusCallbackMethod: row.status_callback_method,
     parameters: readJson(row.parameters),
+    detail:
+      row.detail === null ? NO_DETAIL : { ...NO_DETAIL, ...readJson<Partial<SiprecDetail>>(row.detail) },
     recorderUri: row.recorder_uri,
     errorCode: row.error_code,
     errorMessage: row.error_message,

@@ -1,6 +1,6 @@
 import type { Start } from "@callfork/protocol/twiml";
 import { PlatformError } from "../observe/index.ts";
-import { type Executor, NEXT } from "./context.ts";
+import { type Executor, NEXT, type VerbContext } from "./context.ts";
 
 /**
  * Begins forks and goes on at once: a fork is durable when this returns, its recorder is called meanwhile. A fork that
@@ -9,6 +9,10 @@ import { type Executor, NEXT } from "./context.ts";
 export const start: Executor<Start> = async ({ nouns }, { call, forks, resolve, alert }) => {
   for (const siprec of nouns) {
     if (siprec.fault) continue;
+    if (siprec.status === "in-progress") {
+      await resume(siprec.name ?? "", { call, forks, alert });
+      continue;
+    }
     const callback = siprec.statusCallback === undefined ? undefined : resolve(siprec.statusCallback);
     if (siprec.statusCallback !== undefined && callback === undefined) {
       alert(11100, "warning", `<Siprec>: statusCallback "${siprec.statusCallback}" is no URL`);
@@ -30,3 +34,16 @@ export const start: Executor<Start> = async ({ nouns }, { call, forks, resolve, 
   }
   return NEXT;
 };
+
+/** `status="in-progress"`, ours: the fork of that name goes on where it was paused. */
+async function resume(
+  name: string,
+  { call, forks, alert }: Pick<VerbContext, "call" | "forks" | "alert">,
+): Promise<void> {
+  try {
+    await forks().resume(call.sid, name);
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    alert(error.publicCode, "error", `<Start><Siprec>: ${error.message}`);
+  }
+}

@@ -76,6 +76,17 @@ class Desk {
             if (this.forkError) throw this.forkError;
             return undefined as never;
           },
+          pause: async (_callSid, name) => {
+            this.did.push(`pause fork ${name}`);
+            if (this.forkError) throw this.forkError;
+            return undefined as never;
+          },
+          resume: async (_callSid, name) => {
+            this.did.push(`resume fork ${name}`);
+            if (this.forkError) throw this.forkError;
+            return undefined as never;
+          },
+          inspect: async () => undefined,
         }),
         clock: { now: () => this.now },
         log: LOG,
@@ -173,6 +184,14 @@ test("verbs follow one another, and the end of the document is the end of the ca
       origin: "twiml",
     },
   ]);
+  assert.deepEqual(desk.alerts, []);
+});
+
+test("status pauses and resumes a fork by its name, and the document goes on", async () => {
+  const desk = await new Desk().run(
+    '<Stop><Siprec name="a" status="paused"/></Stop><Pause/><Start><Siprec name="a" status="in-progress"/></Start>',
+  );
+  assert.deepEqual(desk.did, ["pause fork a", "pause 1", "resume fork a", "hangup"]);
   assert.deepEqual(desk.alerts, []);
 });
 

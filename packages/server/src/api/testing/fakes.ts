@@ -1,14 +1,15 @@
 import { Readable } from "node:stream";
-import type {
-  CallControl,
-  CallRecord,
-  CallStatus,
-  Calls,
-  DocumentSource,
-  Forks,
-  PlaceCall,
-  SiprecRecord,
-  SiprecStart,
+import {
+  type CallControl,
+  type CallRecord,
+  type CallStatus,
+  type Calls,
+  type DocumentSource,
+  type Forks,
+  NO_SIPREC_DETAIL,
+  type PlaceCall,
+  type SiprecRecord,
+  type SiprecStart,
 } from "../../calls/index.ts";
 import { createLog, createMetrics, PlatformError } from "../../observe/index.ts";
 import type { MediaFile, RecordingLibrary, RecordingRecord } from "../../recording-server/index.ts";
@@ -136,6 +137,8 @@ export class FakeCalls implements Calls {
 /** Forks without a recorder: the rules of the port, and nothing behind it. */
 export class FakeForks implements Forks {
   readonly started: SiprecStart[] = [];
+  /** What live forks have sent. */
+  counters: SiprecRecord["detail"]["tracks"] = [];
   readonly #store: MemoryStore;
   readonly #calls: FakeCalls;
 
@@ -172,12 +175,30 @@ export class FakeForks implements Forks {
       dateUpdated: now,
       startTime: null,
       endTime: null,
+      detail: NO_SIPREC_DETAIL,
     };
     this.#store.siprecRows.push(row);
     return row;
   }
 
-  async stop(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+  stop(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    return this.#change(callSid, sidOrName, "stopped");
+  }
+
+  pause(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    return this.#change(callSid, sidOrName, "paused");
+  }
+
+  resume(callSid: string, sidOrName: string): Promise<SiprecRecord> {
+    return this.#change(callSid, sidOrName, "in-progress");
+  }
+
+  async inspect(_callSid: string, siprecSid: string): Promise<SiprecRecord | undefined> {
+    const row = this.#store.siprecRows.find(({ sid }) => sid === siprecSid);
+    return row && { ...row, detail: { ...row.detail, tracks: this.counters } };
+  }
+
+  async #change(callSid: string, sidOrName: string, status: SiprecRecord["status"]): Promise<SiprecRecord> {
     const rows = this.#store.siprecRows;
     const index = rows.findLastIndex(
       (row) => row.callSid === callSid && (row.sid === sidOrName || row.name === sidOrName),
@@ -185,10 +206,11 @@ export class FakeForks implements Forks {
     const row = rows[index];
     if (row === undefined) throw new FakeError(404, 20404, `No fork named ${sidOrName}`);
     const now = this.#store.now();
-    const stopped: SiprecRecord =
-      row.status === "stopped" ? row : { ...row, status: "stopped", dateUpdated: now, endTime: now };
-    rows[index] = stopped;
-    return stopped;
+    const endTime = status === "stopped" ? now : null;
+    const changed: SiprecRecord =
+      row.status === "stopped" ? row : { ...row, status, dateUpdated: now, endTime };
+    rows[index] = changed;
+    return changed;
   }
 }
 

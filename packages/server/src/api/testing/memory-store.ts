@@ -149,6 +149,12 @@ export class MemoryStore implements ApiStore {
       hasCredentials: false,
       username: null,
       hasPassword: false,
+      settings: {
+        parameterTransport: "metadata",
+        extensionNamespace: null,
+        callData: false,
+        optionsIntervalSeconds: null,
+      },
       dateCreated: now,
       dateUpdated: now,
       secrets: { credentials: null, password: null },
@@ -311,6 +317,7 @@ function changed(row: ConnectorRow, change: ConnectorChange): ConnectorRow {
   return {
     ...row,
     ...plain,
+    settings: { ...row.settings, ...plain.settings },
     hasCredentials: credentials !== null,
     hasPassword: password !== null,
     secrets: { credentials, password },

@@ -1,11 +1,32 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { SiprecRecord } from "../../calls/index.ts";
 import { ParameterError } from "../http/errors.ts";
 import { parseForm } from "../http/form.ts";
 import { conforms } from "../testing/conforms.ts";
 import { ACCOUNT_SID, fakeApi, OTHER_ACCOUNT_SID } from "../testing/fakes.ts";
-import { customParameters, SIPREC_SCHEMA } from "./siprec.ts";
+import { customParameters, SIPREC_SCHEMA, showSiprec } from "./siprec.ts";
+
+const ROW: Omit<SiprecRecord, "detail"> = {
+  sid: `SR${"0".repeat(32)}`,
+  accountSid: ACCOUNT_SID,
+  callSid: `CA${"0".repeat(32)}`,
+  name: null,
+  connectorName: "rec",
+  track: "both_tracks",
+  status: "paused",
+  statusCallback: null,
+  statusCallbackMethod: "POST",
+  parameters: [],
+  recorderUri: "sip:a",
+  errorCode: null,
+  errorMessage: null,
+  dateCreated: 0,
+  dateUpdated: 0,
+  startTime: 0,
+  endTime: null,
+};
 
 async function desk() {
   const all = await fakeApi();
@@ -106,15 +127,67 @@ test("stop: by SID and by name, blanks, dots and slashes in it", async () => {
   }
 });
 
-test("stop: what is not there is 20404, what is not yet there says so", async () => {
+test("pause and resume are statuses too; a live fork shows its counters, an ended one what is stored", async () => {
+  const { ask, url, path, forks } = await desk();
+  const { sid } = (await ask("POST", url, { ConnectorName: "rec", Name: "n" })).json();
+  for (const Status of ["paused", "paused", "in-progress"]) {
+    const answer = await ask("POST", `${path}/n.json`, { Status });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.json().status, Status);
+  }
+  const track = { label: "inbound", codec: "PCMU", encryption: null, packets: 50, octets: 8_000, lost: 1 };
+  forks.counters = [track];
+  const live = await ask("GET", `${path}/${sid}.json`);
+  conforms(SIPREC_SCHEMA, live.json());
+  assert.deepEqual(live.json().tracks, [track]);
+  assert.equal((await ask("POST", `${path}/${sid}.json`, { Status: "stopped" })).json().status, "stopped");
+  assert.deepEqual((await ask("GET", `${path}/${sid}.json`)).json().tracks, []);
+});
+
+test("what happened to a fork is shown with its times", () => {
+  const shown = showSiprec({
+    ...ROW,
+    detail: {
+      attempts: [
+        { recorder: "sip:a", time: 0, result: "failed", sipStatus: 503, errorCode: 32011, reason: "503" },
+      ],
+      pauses: [
+        { from: 1_000, until: 3_500 },
+        { from: 5_000, until: null },
+      ],
+      gaps: [{ from: 7_000, until: 7_020, packets: 2, reason: "lost" }],
+      tracks: [],
+    },
+  }) as Record<string, unknown>;
+  conforms(SIPREC_SCHEMA, shown);
+  assert.deepEqual(shown.attempts, [
+    {
+      recorder: "sip:a",
+      time: "1970-01-01T00:00:00Z",
+      result: "failed",
+      sip_status: 503,
+      error_code: 32011,
+      reason: "503",
+    },
+  ]);
+  assert.deepEqual(shown.pauses, [
+    { from: "1970-01-01T00:00:01Z", until: "1970-01-01T00:00:03.500Z", duration_ms: 2_500 },
+    { from: "1970-01-01T00:00:05Z", until: null, duration_ms: null },
+  ]);
+  assert.deepEqual(shown.gaps, [
+    {
+      from: "1970-01-01T00:00:07Z",
+      until: "1970-01-01T00:00:07.020Z",
+      duration_ms: 20,
+      packets: 2,
+      reason: "lost",
+    },
+  ]);
+});
+
+test("stop: what is not there is 20404", async () => {
   const { ask, url, path } = await desk();
   const { sid } = (await ask("POST", url, { ConnectorName: "rec" })).json();
-  for (const Status of ["paused", "in-progress"]) {
-    const answer = await ask("POST", `${path}/${sid}.json`, { Status });
-    assert.equal(answer.status, 400);
-    assert.equal(answer.json().code, 98001);
-    assert.match(String(answer.json().message), /not available yet/);
-  }
   assert.equal((await ask("POST", `${path}/${sid}.json`, {})).json().code, 20422);
   assert.equal((await ask("POST", `${path}/${sid}.json`, { Status: "gone" })).json().code, 20422);
   assert.equal((await ask("POST", `${path}/nobody.json`, { Status: "stopped" })).json().code, 20404);

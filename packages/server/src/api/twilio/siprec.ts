@@ -1,7 +1,7 @@
 import Type from "typebox";
-import type { Forks, SiprecRecord } from "../../calls/index.ts";
-import { rfc2822, rfc2822OrNull } from "../http/dates.ts";
-import { NotAvailableError, NotFoundError, ParameterError } from "../http/errors.ts";
+import type { Forks, SiprecRecord, SiprecSpan } from "../../calls/index.ts";
+import { iso8601, rfc2822, rfc2822OrNull } from "../http/dates.ts";
+import { NotFoundError, ParameterError } from "../http/errors.ts";
 import { choice, type Fields, httpMethod, required, text, url } from "../http/fields.ts";
 import type { Form } from "../http/form.ts";
 import { PAGE_FIELDS, pageAsked, twilioPage, twilioPageSchema } from "../http/paging.ts";
@@ -11,6 +11,9 @@ import { knownCall } from "./calls.ts";
 import { ACCOUNT, accountUri } from "./prefix.ts";
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
+const integerOrNull = Type.Union([Type.Integer(), Type.Null()]);
+
+const SPAN = { from: Type.String(), until: textOrNull, duration_ms: integerOrNull };
 
 export const SIPREC_SCHEMA = Type.Object(
   {
@@ -18,7 +21,7 @@ export const SIPREC_SCHEMA = Type.Object(
     account_sid: Type.String(),
     call_sid: Type.String(),
     name: textOrNull,
-    status: Type.Enum(["in-progress", "stopped"]),
+    status: Type.Enum(["in-progress", "paused", "stopped"]),
     date_updated: Type.String(),
     uri: Type.String(),
     connector_name: Type.String(),
@@ -28,6 +31,33 @@ export const SIPREC_SCHEMA = Type.Object(
     end_time: textOrNull,
     error_code: Type.Union([Type.Integer(), Type.Null()]),
     error_message: textOrNull,
+    recorder: textOrNull,
+    attempts: Type.Array(
+      Type.Object({
+        recorder: Type.String(),
+        time: Type.String(),
+        result: Type.Enum(["answered", "failed"]),
+        sip_status: integerOrNull,
+        error_code: integerOrNull,
+        reason: textOrNull,
+      }),
+      { description: "Recorders that were called, in order" },
+    ),
+    pauses: Type.Array(Type.Object(SPAN), { description: "Left out by order" }),
+    gaps: Type.Array(Type.Object({ ...SPAN, packets: Type.Integer(), reason: Type.String() }), {
+      description: "Missing against everybody's will, between one recorder and the next",
+    }),
+    tracks: Type.Array(
+      Type.Object({
+        label: Type.String(),
+        codec: textOrNull,
+        encryption: textOrNull,
+        packets: Type.Integer(),
+        octets: Type.Integer(),
+        lost: integerOrNull,
+      }),
+      { description: "What was sent, over all recorders" },
+    ),
   },
   { title: "Siprec" },
 );
@@ -44,7 +74,17 @@ const UPDATE_FIELDS = {
   Status: required(choice(["stopped", "paused", "in-progress"], { code: 20422 })),
 } as const satisfies Fields;
 
-/** Calls/{CallSid}/Siprec.json and Siprec/{SidOrName}.json. Twilio has create and stop; list and fetch are ours. */
+/** What each status asks for. Twilio has `stopped` only. */
+const CHANGES = {
+  stopped: (forks, callSid, sidOrName) => forks.stop(callSid, sidOrName),
+  paused: (forks, callSid, sidOrName) => forks.pause(callSid, sidOrName),
+  "in-progress": (forks, callSid, sidOrName) => forks.resume(callSid, sidOrName),
+} as const satisfies Record<
+  SiprecRecord["status"],
+  (forks: Forks, callSid: string, sidOrName: string) => Promise<SiprecRecord>
+>;
+
+/** Calls/{CallSid}/Siprec.json and Siprec/{SidOrName}.json. Twilio has create and stop; the rest is ours. */
 export function siprecRoutes({ store, forks }: { store: ApiStore; forks: Forks }): readonly Route[] {
   const tag = "Siprec";
   const all = `${ACCOUNT}/Calls/:CallSid/Siprec.json`;
@@ -102,21 +142,21 @@ export function siprecRoutes({ store, forks }: { store: ApiStore; forks: Forks }
       async handle({ principal, params, path }) {
         const record = await store.siprec(principal.accountSid, params.CallSid!, params.SidOrName!);
         if (record === undefined) throw new NotFoundError(path);
-        return json(showSiprec(record));
+        const live =
+          record.status === "stopped" ? undefined : await forks.inspect(record.callSid, record.sid);
+        return json(showSiprec(live ?? record));
       },
     }),
     route({
       methods: ["POST"],
       path: one,
       tag,
-      summary: "Stop a fork, by SID or name",
+      summary: "Stop, pause or resume a fork, by SID or name",
       body: UPDATE_FIELDS,
       answers: { 200: found },
       async handle({ principal, params, body, path }) {
         const call = await knownCall(store, principal.accountSid, params.CallSid!, path);
-        if (body.Status !== "stopped")
-          throw new NotAvailableError(`Status=${body.Status} is not available yet; a fork can be stopped`);
-        return json(showSiprec(await forks.stop(call.sid, params.SidOrName!)));
+        return json(showSiprec(await CHANGES[body.Status](forks, call.sid, params.SidOrName!)));
       },
     }),
   ];
@@ -165,5 +205,34 @@ export function showSiprec(record: SiprecRecord): object {
     end_time: rfc2822OrNull(record.endTime),
     error_code: record.errorCode,
     error_message: record.errorMessage,
+    recorder: record.recorderUri,
+    attempts: record.detail.attempts.map((attempt) => ({
+      recorder: attempt.recorder,
+      time: iso8601(attempt.time),
+      result: attempt.result,
+      sip_status: attempt.sipStatus,
+      error_code: attempt.errorCode,
+      reason: attempt.reason,
+    })),
+    pauses: record.detail.pauses.map(showSpan),
+    gaps: record.detail.gaps.map((gap) => ({
+      ...showSpan(gap),
+      packets: gap.packets,
+      reason: gap.reason,
+    })),
+    tracks: record.detail.tracks.map(({ label, codec, encryption, packets, octets, lost }) => ({
+      label,
+      codec,
+      encryption,
+      packets,
+      octets,
+      lost,
+    })),
   };
 }
+
+const showSpan = ({ from, until }: SiprecSpan): object => ({
+  from: iso8601(from),
+  until: until === null ? null : iso8601(until),
+  duration_ms: until === null ? null : until - from,
+});

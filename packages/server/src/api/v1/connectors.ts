@@ -1,10 +1,20 @@
-import { parseConnectorUri } from "@callfork/protocol/siprec";
+import { parseConnectorUri, RECORDING_NAMESPACE } from "@callfork/protocol/siprec";
 import { err, ok, type Result } from "@callfork/protocol/text";
 import Type from "typebox";
 import { iso8601 } from "../http/dates.ts";
 import { defined } from "../http/defined.ts";
 import { NotFoundError, ParameterError } from "../http/errors.ts";
-import { checkedText, clearable, type Fields, list, required, text, type Values } from "../http/fields.ts";
+import {
+  checkedText,
+  choice,
+  clearable,
+  type Fields,
+  integer,
+  list,
+  required,
+  text,
+  type Values,
+} from "../http/fields.ts";
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
 import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import type { ApiStore, ConnectorChange, ConnectorView } from "../ports.ts";
@@ -22,6 +32,10 @@ export const CONNECTOR_SCHEMA = Type.Object(
     has_credentials: Type.Boolean(),
     username: textOrNull,
     has_password: Type.Boolean(),
+    parameter_transport: Type.Enum(["metadata", "headers", "both"]),
+    extension_namespace: textOrNull,
+    call_data: Type.Boolean(),
+    options_interval: Type.Union([Type.Integer(), Type.Null()], { description: "Seconds" }),
     date_created: Type.String(),
     date_updated: Type.String(),
     url: Type.String(),
@@ -53,6 +67,12 @@ function recorderUri(value: string): Result<string, string> {
   return ok(value);
 }
 
+/** A namespace is a URI; the recording namespace itself may hold nothing of ours (RFC 7865 §9, `##other`). */
+function namespace(value: string): Result<string, string> {
+  if (!/^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+$/.test(value)) return err("must be a URI");
+  return value === RECORDING_NAMESPACE ? err("must not be that of RFC 7865") : ok(value);
+}
+
 /** A unique name must not look like a SID, because both stand at the same place of a path. */
 export function uniqueName(prefix: string) {
   return checkedText(
@@ -77,6 +97,25 @@ const CHANGE_FIELDS = {
   Credentials: clearable(text({ code: 31942, max: 1024, description: "Value of that header; never shown" })),
   Username: clearable(text({ code: 31942, description: "For digest authentication" })),
   Password: clearable(text({ code: 31942, description: "For digest authentication; never shown" })),
+  ParameterTransport: choice(["metadata", "headers", "both"], {
+    code: 20422,
+    description: "Where custom parameters go: into the metadata, into header fields of the INVITE, or both",
+  }),
+  ExtensionNamespace: clearable(
+    checkedText({ code: 20422, description: "Namespace of ExtensionParameters in the metadata" }, namespace),
+  ),
+  CallData: choice(["true", "false"], {
+    code: 20422,
+    description: "Adds call SID, direction, numbers and trunk to the metadata",
+  }),
+  OptionsInterval: clearable(
+    integer({
+      code: 20422,
+      min: 5,
+      max: 3600,
+      description: "Seconds between two OPTIONS to each recorder; those that do not answer are called last",
+    }),
+  ),
 } as const satisfies Fields;
 
 const CREATE_FIELDS = {
@@ -169,7 +208,14 @@ function atLeastOne(uris: readonly string[]): readonly string[] {
 }
 
 function change(body: Values<typeof CHANGE_FIELDS>): ConnectorChange {
+  const settings = defined({
+    parameterTransport: body.ParameterTransport,
+    extensionNamespace: body.ExtensionNamespace,
+    callData: body.CallData && body.CallData === "true",
+    optionsIntervalSeconds: body.OptionsInterval,
+  });
   return defined({
+    ...(Object.keys(settings).length > 0 && { settings }),
     uniqueName: body.UniqueName,
     sipUris: body.SipUri === undefined ? undefined : atLeastOne(body.SipUri),
     credentialsHeaderName: body.CredentialsHeaderName,
@@ -189,6 +235,10 @@ export function showConnector(connector: ConnectorView, base: string): object {
     has_credentials: connector.hasCredentials,
     username: connector.username,
     has_password: connector.hasPassword,
+    parameter_transport: connector.settings.parameterTransport,
+    extension_namespace: connector.settings.extensionNamespace,
+    call_data: connector.settings.callData,
+    options_interval: connector.settings.optionsIntervalSeconds,
     date_created: iso8601(connector.dateCreated),
     date_updated: iso8601(connector.dateUpdated),
     url: `${base}${V1}/Connectors/${connector.sid}`,

@@ -11,6 +11,8 @@ import { openSqliteEngine } from "../sqlite/engine.ts";
 import { keepingLog, MASTER_KEY } from "../testing/fixtures.ts";
 import { migrate, migrations } from "./index.ts";
 
+const ALL = ["0001-first-tables", "0002-siprec-detail"];
+
 function fileOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "callfork-migrations-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -32,7 +34,7 @@ test("an empty database gets every table, in recorded steps, once", async (t) =>
   assert.deepEqual(await migrate(engine), []);
   await engine.close();
   const { recorded, tables } = names(file);
-  assert.deepEqual(recorded, ["0001-first-tables"]);
+  assert.deepEqual(recorded, ALL);
   for (const table of "accounts keys numbers trunks connectors calls siprec_sessions recordings tracks metadata_versions alerts outbox".split(
     " ",
   ))
@@ -45,17 +47,17 @@ test("a step that fails leaves the database as it was, the steps before it undon
   await migrate(engine);
   const more: Record<string, Migration> = {
     ...migrations(engine),
-    "0002-good": { up: (db) => db.schema.createTable("good").addColumn("a", "text").execute() },
-    "0003-bad": { up: (db) => db.schema.createTable("accounts").addColumn("a", "text").execute() },
+    "9002-good": { up: (db) => db.schema.createTable("good").addColumn("a", "text").execute() },
+    "9003-bad": { up: (db) => db.schema.createTable("accounts").addColumn("a", "text").execute() },
   };
   await assert.rejects(migrate(engine, more), (error) => {
     assert.ok(error instanceof StoreSchemaError);
-    assert.match(error.message, /0003-bad/);
+    assert.match(error.message, /9003-bad/);
     return true;
   });
   await engine.close();
   const { recorded, tables } = names(file);
-  assert.deepEqual(recorded, ["0001-first-tables"]);
+  assert.deepEqual(recorded, ALL);
   assert.ok(!tables.includes("good"));
 });
 
@@ -67,7 +69,7 @@ test("the next version's step runs on what the first version left", async (t) =>
   const engine = await openSqliteEngine(file);
   const next = {
     ...migrations(engine),
-    "0002-colour": {
+    "9002-colour": {
       up: (db) =>
         db.schema
           .alterTable("accounts")
@@ -75,7 +77,7 @@ test("the next version's step runs on what the first version left", async (t) =>
           .execute(),
     } satisfies Migration,
   };
-  assert.deepEqual(await migrate(engine, next), ["0002-colour"]);
+  assert.deepEqual(await migrate(engine, next), ["9002-colour"]);
   const [row] = await engine.db.selectFrom("accounts").selectAll().execute();
   assert.equal(row?.sid, account.sid);
   await engine.close();

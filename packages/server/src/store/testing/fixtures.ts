@@ -72,6 +72,21 @@ export function siprecRecord(number: number, change: Partial<SiprecRecord> = {})
     dateUpdated: 1_700_000_000_000 + number,
     startTime: null,
     endTime: null,
+    detail: {
+      attempts: [
+        {
+          recorder: "sip:r@192.0.2.1",
+          time: 1,
+          result: "failed",
+          sipStatus: 503,
+          errorCode: 32011,
+          reason: "503",
+        },
+      ],
+      pauses: [{ from: 2, until: null }],
+      gaps: [],
+      tracks: [],
+    },
     ...change,
   };
 }

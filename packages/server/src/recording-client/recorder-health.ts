@@ -1,0 +1,106 @@
+import { formatHostPort } from "@callfork/protocol/sip";
+import type { Clock, Timer } from "../net/index.ts";
+import type { Alerts, Log } from "../observe/index.ts";
+import type { UserAgent } from "../signalling/index.ts";
+import { UNREACHABLE_CODE } from "./recorder-failure.ts";
+import type { ConnectorPlan, Recorder } from "./recorders.ts";
+
+/** A connector that no fork has used for so long is not asked after any more. */
+const IDLE_MS = 3_600_000;
+const MAXIMUM_RECORDERS = 1_000;
+/** What a peer says, or we on its behalf, when it is not there. Any other answer shows that it is. */
+const ABSENT: ReadonlySet<number> = new Set([408, 503]);
+
+export interface RecorderHealthOptions {
+  readonly userAgent: Pick<UserAgent, "request">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly alerts: Alerts;
+  readonly sipHost: string;
+}
+
+interface Watched {
+  plan: ConnectorPlan;
+  usedAt: number;
+  isUp: boolean;
+  timer: Timer | undefined;
+}
+
+/**
+ * Asks recorders by OPTIONS whether they are there, those of connectors that want it, from their first fork on until
+ * an hour after the last. Those that are not come last in a list: then a call need not wait to find out.
+ */
+export class RecorderHealth {
+  readonly #options: RecorderHealthOptions;
+  readonly #watched = new Map<string, Watched>();
+  #stopped = false;
+
+  constructor(options: RecorderHealthOptions) {
+    this.#options = options;
+  }
+
+  /** A fork uses the connector, as it is now. */
+  watch(plan: ConnectorPlan): void {
+    if (this.#stopped) return;
+    const usedAt = this.#options.clock.now();
+    for (const recorder of plan.recorders) {
+      const key = keyOf(plan, recorder);
+      const known = this.#watched.get(key);
+      if (known !== undefined) Object.assign(known, { plan, usedAt });
+      else if (plan.settings.optionsIntervalSeconds !== null && this.#watched.size < MAXIMUM_RECORDERS) {
+        const watched: Watched = { plan, usedAt, isUp: true, timer: undefined };
+        this.#watched.set(key, watched);
+        this.#askLater(key, recorder, watched);
+      }
+    }
+  }
+
+  /** The list as it is given, those that do not answer at its end. */
+  ordered(plan: ConnectorPlan, recorders: readonly Recorder[]): readonly Recorder[] {
+    const isUp = (recorder: Recorder) => this.#watched.get(keyOf(plan, recorder))?.isUp !== false;
+    return [...recorders.filter(isUp), ...recorders.filter((each) => !isUp(each))];
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { timer } of this.#watched.values()) timer?.cancel();
+    this.#watched.clear();
+  }
+
+  #askLater(key: string, recorder: Recorder, watched: Watched): void {
+    const { clock } = this.#options;
+    const seconds = watched.plan.settings.optionsIntervalSeconds;
+    if (seconds === null || clock.now() - watched.usedAt > IDLE_MS || this.#stopped) {
+      this.#watched.delete(key);
+      return;
+    }
+    watched.timer = clock.setTimer(seconds * 1000, () => {
+      this.#ask(recorder, watched)
+        .catch((error: unknown) => this.#options.log.error({ err: error }, "siprec: OPTIONS was not sent"))
+        .finally(() => this.#askLater(key, recorder, watched));
+    });
+  }
+
+  async #ask(recorder: Recorder, watched: Watched): Promise<void> {
+    const { userAgent, log, alerts, sipHost } = this.#options;
+    const { headers, credentials, connectorSid, accountSid, connectorName } = watched.plan;
+    const { status } = await userAgent.request("OPTIONS", {
+      requestUri: recorder.uri,
+      from: `<sip:SRC@${formatHostPort({ host: sipHost })}>`,
+      to: `<${recorder.uri}>`,
+      headers,
+      contactUser: "SRC",
+      contactParameters: ";+sip.src",
+      ...(credentials && { credentials }),
+    });
+    const isUp = !ABSENT.has(status);
+    if (isUp === watched.isUp || this.#stopped) return;
+    watched.isUp = isUp;
+    const text = `${recorder.shownUri} of connector ${connectorName} ${isUp ? "answers OPTIONS again" : "does not answer OPTIONS"}`;
+    log.warn({ recorder: recorder.shownUri, status }, `siprec: ${text}`);
+    const errorCode = UNREACHABLE_CODE;
+    alerts.raise({ accountSid, errorCode, level: "warning", text, resourceSid: connectorSid });
+  }
+}
+
+const keyOf = ({ connectorSid }: ConnectorPlan, { uri }: Recorder): string => `${connectorSid} ${uri}`;
