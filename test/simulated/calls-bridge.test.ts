@@ -98,7 +98,7 @@ test("offers of both sides at once: one of them gets 491, and the call is as it 
   assert.equal(w.room.liveCount, 0);
 });
 
-test("INFO passes through with its body; REFER is not ours", async () => {
+test("INFO passes through with its body; a trunk's REFER is declined by default", async () => {
   const { w, a, b, bob } = await bridged();
   const seen: string[] = [];
   b.attach({
@@ -116,7 +116,7 @@ test("INFO passes through with its body; REFER is not ours", async () => {
   const refer = a.request("REFER", { headers: [["Refer-To", "<sip:carol@10.0.0.3>"]] });
   await w.advance(500);
   assert.equal((await info).status, 200);
-  assert.equal((await refer).status, 405);
+  assert.equal((await refer).status, 603);
   assert.deepEqual(seen, ["INFO application/dtmf-relay Signal=5"]);
 });
 

@@ -80,6 +80,7 @@ export { formatParams, type Params, parseParams, type ReadonlyParams } from "./p
 export type { SipParseError, SipParseErrorCode } from "./parse-error.ts";
 export { parseSipMessage, type SipParseOptions } from "./parse-message.ts";
 export { formatReason, parseReason, type Reason, type ReasonParts } from "./reason.ts";
+export { formatReplaces, parseReferTo, parseReplaces, type ReferTo, type Replaces } from "./refer.ts";
 export {
   RELIABLE_PROVISIONAL,
   RELIABLE_PROVISIONAL_TIMERS,

@@ -176,6 +176,7 @@ async function compose(
     sipHost,
     limits: { liveCalls: config.sip.maximumCalls },
     authenticator: entrance.authenticator,
+    transfers: config.sip.transfers,
     onRefused: (refusal) => metrics.sipRefusedTotal.inc({ reason: refusal.cause }),
     onEnded: (call) => metrics.callsTotal.inc({ direction: call.direction, status: call.status }),
   });

@@ -12,6 +12,7 @@ import type { Log } from "../observe/index.ts";
 import type { HeaderLine, SipBody } from "../signalling/index.ts";
 import type { Leg, Negotiator, OfferVerdict } from "./leg.ts";
 import { audioOf, ownNumbers } from "./leg-media.ts";
+import type { Splice } from "./splice.ts";
 
 /**
  * Two legs that talk to each other: their packets are relayed, and what one peer offers in its dialog is offered to
@@ -25,10 +26,13 @@ export class Bridge implements Negotiator {
   readonly #b: Leg;
   /** What each peer last wished for itself, by its own offers: an answer only shows what was left of the wish. */
   readonly #wishes = new Map<Leg, Direction>();
+  readonly #splice: Splice | undefined;
   #relaying = false;
   #released = false;
 
-  constructor(plane: MediaPlane, a: Leg, b: Leg, log: Log) {
+  /** @param splice - when the legs' ports live in different media workers */
+  constructor(plane: MediaPlane, a: Leg, b: Leg, log: Log, splice?: Splice) {
+    this.#splice = splice;
     this.#plane = plane;
     this.#log = log;
     this.#a = a;
@@ -39,7 +43,9 @@ export class Bridge implements Negotiator {
   connect(): void {
     const [a, b] = [this.#a.media, this.#b.media];
     if (this.#released || !a.line || !b.line || !a.port || !b.port) return;
-    this.#plane.bridge(a.port.id, b.port.id, {
+    this.#splice?.connect(a);
+    if (this.#splice) this.#plane.bridge(a.port.id, this.#splice.near.id);
+    this.#plane.bridge(this.#splice?.far.id ?? a.port.id, b.port.id, {
       aToB: changedPayloadTypes(a.line, b.line),
       bToA: changedPayloadTypes(b.line, a.line),
     });
@@ -57,6 +63,8 @@ export class Bridge implements Negotiator {
     this.#released = true;
     const port = this.#a.media.port ?? this.#b.media.port;
     if (port) this.#plane.unbridge(port.id);
+    if (this.#splice && this.#b.media.port) this.#plane.unbridge(this.#b.media.port.id);
+    this.#splice?.close();
     for (const leg of [this.#a, this.#b]) {
       if (leg.negotiator === this) leg.negotiator = undefined;
       if (leg.answered) this.#resume(leg);

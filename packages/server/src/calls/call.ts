@@ -3,6 +3,7 @@ import type { SessionDescription } from "@callfork/protocol/sdp";
 import type { MediaEvent } from "../media/index.ts";
 import type { Timer } from "../net/index.ts";
 import { type Log, PlatformError } from "../observe/index.ts";
+import type { Conversation } from "./conversation.ts";
 import { OWN_CODECS } from "./descriptions.ts";
 import { Dial } from "./dial.ts";
 import { finalStatus, type LegEnd, refusalStatus } from "./end-status.ts";
@@ -61,6 +62,8 @@ export class Call<L extends Leg = Leg> implements CallControl {
   readonly group: string;
   readonly hopsLeft: number;
   owner: CallOwner | undefined;
+  /** Whom it talks to, while bridged. */
+  conversation: Conversation | undefined;
   readonly #house: House;
   readonly #timeLimitSeconds: number;
   #program = new AbortController();
@@ -299,6 +302,11 @@ export class Call<L extends Leg = Leg> implements CallControl {
     );
     this.log.info({ status, sipStatus: end.sipStatus, cause: end.cause, by: end.by }, "call: ended");
     this.#house.remove(this);
+  }
+
+  /** Ends whatever document runs, and leaves the call as it is: somebody else takes charge of it. */
+  leaveProgram(): void {
+    this.#stopProgram();
   }
 
   #stopProgram(): void {

@@ -4,6 +4,7 @@ import type { Timer } from "../net/index.ts";
 import { PlatformError } from "../observe/index.ts";
 import { Bridge } from "./bridge.ts";
 import type { Call } from "./call.ts";
+import { Conversation } from "./conversation.ts";
 import { OWN_CODECS } from "./descriptions.ts";
 import { type DialInput, type DialState, nextDialState } from "./dial-state.ts";
 import { finalStatus, type LegEnd } from "./end-status.ts";
@@ -14,7 +15,7 @@ import { makeCall, ring } from "./outgoing-call.ts";
 import type { OutgoingLeg } from "./outgoing-leg.ts";
 import type { DialOptions, DialResult, DialTarget } from "./ports.ts";
 import { fromOf, routeTo } from "./route.ts";
-import { canRelay, otherCodecsOf, settle } from "./settle.ts";
+import { makeRelayable, otherCodecsOf, settle } from "./settle.ts";
 
 export interface DialOutcome extends DialResult {
   /** What the last callee answered, to be passed on to a caller that still waits. */
@@ -52,6 +53,7 @@ export class Dial {
   #resolve: (outcome: DialOutcome) => void = () => undefined;
   #state: DialState = "Ringing";
   #winner: Branch | undefined;
+  #conversation: Conversation | undefined;
   #answeredAt = 0;
   #timer: Timer | undefined;
   #ringingPort: number | undefined;
@@ -219,14 +221,18 @@ export class Dial {
       // Without an offer in the caller's INVITE our 200 makes one, of what the callee took; ACK brings the answer.
       leg.answer(leg.media.local ?? leg.media.offer(codecsForOtherLeg(call.leg.media.line!)));
     }
-    if (leg.media.line && !canRelay(leg, call.leg)) await this.#moveCaller(call.leg);
+    await makeRelayable(leg, call.leg);
     if (this.#state !== "Ringing" || call.ended || this.#caller.ended) return;
     this.#step("answered");
     this.#answeredAt = this.#house.options.clock.now();
-    bridge.connect();
-    bridge.negotiate();
-    call.tap.bridgedWith(this.#caller.tap.party());
-    this.#caller.tap.bridgedWith(call.tap.party());
+    this.#branches.delete(branch);
+    this.#conversation = new Conversation(this.#house, this.#caller, {
+      over: (why, end) => {
+        this.#lastEnd = end ?? this.#lastEnd;
+        this.#over(why);
+      },
+    });
+    this.#conversation.begin(call, bridge);
     this.#caller.log.info({ dialCallSid: call.sid }, "dial: bridged");
     const limit = this.#options.timeLimitSeconds;
     if (limit !== null) {
@@ -234,20 +240,10 @@ export class Dial {
     }
   }
 
-  /** The callee speaks another codec than the one agreed with the caller: asks the caller to change. */
-  async #moveCaller(callee: OutgoingLeg): Promise<void> {
-    const { leg } = this.#caller;
-    const moved = await leg.reoffer(leg.media.offer(codecsForOtherLeg(callee.media.line!)));
-    if (!moved.ok || !canRelay(leg, callee)) {
-      throw new NoCommonCodecError("the caller cannot change to a codec of the callee");
-    }
-  }
-
   #ended(branch: Branch, end: LegEnd): void {
     this.#branches.delete(branch);
     this.#lastSid = branch.call.sid;
     this.#lastEnd = end;
-    if (this.#state === "Bridged") this.#over("calleeEnded");
     if (this.#state !== "Ringing") return;
     this.#note(branch === this.#winner ? "failed" : dialStatus(end), end.sipStatus);
     branch.bridge.release();
@@ -269,8 +265,7 @@ export class Dial {
   #taken(branch: Branch): void {
     this.#branches.delete(branch);
     this.#lastSid = branch.call.sid;
-    if (branch === this.#winner && this.#state === "Bridged") this.#over("calleeTaken");
-    else if (this.#branches.size === 0 && !this.#starting) this.#over("exhausted");
+    if (this.#branches.size === 0 && !this.#starting) this.#over("exhausted");
   }
 
   #note(status: DialCallStatus, sipStatus: number | null): void {
@@ -293,12 +288,11 @@ export class Dial {
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#stopRingback();
     const reasons = input === "aborted" ? this.#caller.reasons : [];
-    this.#winner?.bridge.release();
+    this.#conversation?.stop(reasons);
     for (const { call, bridge } of [...this.#branches]) {
       bridge.release();
       call.leg.hangup({ reasons });
     }
-    if (this.#winner && !this.#winner.call.ended) this.#winner.call.tap.bridgedWith(undefined);
     this.#caller.tap.ringing(undefined);
     this.#caller.tap.bridgedWith(undefined);
     const elapsedMs = this.#house.options.clock.now() - this.#answeredAt;

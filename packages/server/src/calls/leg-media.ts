@@ -22,7 +22,8 @@ import { CallEndedError } from "./errors.ts";
  */
 export class LegMedia {
   readonly #plane: MediaPlane;
-  readonly #group: string;
+  /** Ports of one group live in one media worker. */
+  readonly group: string;
   readonly #sessionId: string;
   readonly #security: MediaSecurity;
   #opening: Promise<MediaPort> | undefined;
@@ -38,7 +39,7 @@ export class LegMedia {
    */
   constructor(plane: MediaPlane, group: string, sessionId: string, security: MediaSecurity) {
     this.#plane = plane;
-    this.#group = group;
+    this.group = group;
     this.#sessionId = sessionId;
     this.#security = security;
   }
@@ -69,7 +70,7 @@ export class LegMedia {
    */
   async open(remoteAddress: string | undefined): Promise<MediaPort> {
     this.#opening ??= this.#plane.openLeg({
-      group: this.#group,
+      group: this.group,
       ...(remoteAddress !== undefined && isNumeric(remoteAddress) && { remoteAddress }),
     });
     const port = await this.#opening;

@@ -1,4 +1,5 @@
 import type { SessionDescription } from "@callfork/protocol/sdp";
+import type { SipRequest } from "@callfork/protocol/sip";
 import { err, type Result } from "@callfork/protocol/text";
 import type { Log } from "../observe/index.ts";
 import type {
@@ -52,6 +53,8 @@ export abstract class Leg {
   readonly media: LegMedia;
   /** While bridged; without one, offers are answered by our own capabilities. */
   negotiator: Negotiator | undefined;
+  /** Takes REFER while bridged; without one it is declined. */
+  referred: ((refer: SipRequest) => DialogAnswer) | undefined;
   protected log: Log;
   protected readonly observer: LegObserver;
   #state: LegState = "Idle";
@@ -125,7 +128,10 @@ export abstract class Leg {
       onAcknowledged: (_ack, body) => this.#acknowledged(body),
       onReinvite: (_request, body) => this.#reinvited(body),
       onUpdate: (_request, body) => this.#updated(body),
-      onRequest: (request, body) => this.#requested(request.method, [...request.headers.entries()], body),
+      onRequest: (request, body) => {
+        if (request.method === "REFER") return this.referred?.(request) ?? { status: 603 };
+        return this.#requested(request.method, [...request.headers.entries()], body);
+      },
       onEnded: (why) => this.#dialogEnded(why),
     });
   }

@@ -25,6 +25,8 @@ export interface CallsOptions {
   readonly srtpPolicy?: SrtpPolicy;
   /** Asks callers from unknown addresses who they are; without it only addresses open a door. */
   readonly authenticator?: Authenticator;
+  /** Who may transfer a call by REFER: legs that no trunk carries, those of trunks too, or nobody. Default "phones". */
+  readonly transfers?: "none" | "phones" | "all";
   /** What a caller hears while `<Dial>` rings and nobody sends early media. Default "us". */
   readonly ringbackTone?: RingbackTone;
   /** Told of every INVITE that was turned away before it became a call, for metrics. */

@@ -1,4 +1,4 @@
-import { payloadTypesBetween, relayAnswer } from "@callfork/protocol/offer-answer";
+import { codecsForOtherLeg, payloadTypesBetween, relayAnswer } from "@callfork/protocol/offer-answer";
 import { type Codec, codecsOf, type SessionDescription } from "@callfork/protocol/sdp";
 import { err, ok, type Result } from "@callfork/protocol/text";
 import { BadDescriptionError, NoCommonCodecError } from "./errors.ts";
@@ -47,6 +47,19 @@ export function canRelay(caller: Leg, callee: Leg): boolean {
   const first = from?.codecs[0];
   if (!to || !from || !first) return false;
   return payloadTypesBetween(from, to).some((row) => row.from === first.receivePayloadType);
+}
+
+/**
+ * Asks a leg to change to a codec of the other, when packets between them would mean nothing.
+ *
+ * @throws NoCommonCodecError when it cannot
+ */
+export async function makeRelayable(leg: Leg, other: Leg): Promise<void> {
+  if (!leg.media.line || canRelay(leg, other)) return;
+  const moved = await leg.reoffer(leg.media.offer(codecsForOtherLeg(other.media.line!)));
+  if (!moved.ok || !canRelay(leg, other)) {
+    throw new NoCommonCodecError("a leg cannot change to a codec of the other");
+  }
 }
 
 /** Codecs that the peer once offered beyond those agreed: for a callee that speaks none of the latter. */

@@ -8,6 +8,7 @@ export const ALLOWED_METHODS = [
   "UPDATE",
   "INFO",
   "PRACK",
+  "REFER",
 ] as const;
 
 export const ALLOW = ALLOWED_METHODS.join(", ");
@@ -18,7 +19,6 @@ export const REGISTERED_METHODS: ReadonlySet<string> = new Set([
   "MESSAGE",
   "NOTIFY",
   "PUBLISH",
-  "REFER",
   "REGISTER",
   "SUBSCRIBE",
 ]);

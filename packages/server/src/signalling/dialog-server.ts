@@ -183,6 +183,7 @@ export class DialogServer {
 /** INFO without a package needs no more than an acknowledgement (RFC 6086 §4.2.2 for the legacy kind). */
 function refusal(method: string): DialogAnswer {
   if (method === "INFO") return { status: 200 };
+  if (method === "REFER") return { status: 603 }; // RFC 3515 §2.4.2: understood, and declined
   return { status: REGISTERED_METHODS.has(method) ? 405 : 501, headers: [["Allow", ALLOW]] };
 }
 

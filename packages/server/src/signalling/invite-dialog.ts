@@ -148,7 +148,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
     return new Promise((resolve) => {
       const done = (response: SipResponse): void => {
         resolve(response);
-        if (method !== "BYE") this.#checkFatal(response, response.headers.has("Via"));
+        if (!OF_ANOTHER_USAGE.has(method)) this.#checkFatal(response, response.headers.has("Via"));
       };
       this.outgoing(method, options, {
         onResponse: (response) => response.status >= 200 && done(response),
@@ -325,6 +325,9 @@ export class InviteDialog implements SipDialog, DialogOwner {
 
 /** Requests that carry a Contact: target refreshes, and those that make dialogs (§12.2, RFC 3515, RFC 6665). */
 const REFRESHING: ReadonlySet<string> = new Set(["INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"]);
+
+/** A 481 to these ends a subscription at most (RFC 5057 §5.1), and BYE has its own end. */
+const OF_ANOTHER_USAGE: ReadonlySet<string> = new Set(["BYE", "NOTIFY", "SUBSCRIBE", "REFER"]);
 
 function sequenceOf(request: SipRequest): number {
   const cseq = parseCSeq(request.headers.get("CSeq") ?? "");

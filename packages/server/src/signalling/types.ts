@@ -131,7 +131,7 @@ export interface DialogHandlers {
   onReinvite?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
   /** UPDATE; answers promptly, at most a durable write later. Without a handler: 200 when it has no body, else 488. */
   onUpdate?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
-  /** INFO, MESSAGE, NOTIFY, REFER … in the dialog. Without a handler: 405, INFO 200. */
+  /** INFO, MESSAGE, NOTIFY, REFER … in the dialog. Without a handler: 405, INFO 200, REFER 603. */
   onRequest?(request: SipRequest, body: readonly ReceivedPart[]): DialogAnswer | Promise<DialogAnswer>;
   /**
    * The dialog is over, called exactly once: the peer's BYE (answered 200 already), our own, no ACK,

@@ -257,7 +257,8 @@ class Agent implements SipUserAgent {
     if (answer !== undefined) transaction.respond(answer.status, answer);
     else if (request.method === "OPTIONS") {
       transaction.respond(200, { headers: [...capabilityLines(), ["Accept-Encoding", "identity"]] });
-    } else {
+    } else if (request.method === "REFER") transaction.respond(603);
+    else {
       const status = REGISTERED_METHODS.has(request.method) ? 405 : 501;
       transaction.respond(status, { headers: [["Allow", ALLOW]] });
     }
