@@ -51,10 +51,10 @@ export class ForkMedia {
 
   /** Opens what is not open yet, afresh when the recorder is reached by another address of ours. */
   async open(leg: number, remoteAddress: string | undefined): Promise<void> {
-    if (this.#ports.size > 0 && remoteAddress !== this.#remoteAddress) this.#closePorts();
+    const isMoved = remoteAddress !== this.#remoteAddress;
     this.#remoteAddress = remoteAddress;
-    const missing = this.#options.labels.filter((label) => !this.#ports.has(label));
-    await Promise.all(missing.map((track) => this.#openTrack(leg, track, remoteAddress)));
+    const wanted = this.#options.labels.filter((label) => isMoved || !this.#ports.has(label));
+    await Promise.all(wanted.map((track) => this.#openTrack(leg, track, remoteAddress)));
   }
 
   /**
@@ -177,6 +177,7 @@ export class ForkMedia {
   }
 
   #keep(label: TrackLabel, port: MediaPort): void {
+    this.closeTrack(label); // not before: what comes between two recorders is counted without a hole
     this.#ports.set(label, port);
     this.#options.media.onEvent(port.id, (event) => this.#event(label, port, event));
     // Between two recorders: nobody is there to send to, but what would be sent is counted.
