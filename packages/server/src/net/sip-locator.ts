@@ -54,7 +54,7 @@ class Locator implements SipLocator {
   locate(uri: SipTargetUri, available: readonly SipTransportName[]): Located | Promise<Located> {
     const wanted = wantedTransport(uri);
     if (wanted !== undefined && (wanted.name === undefined || !available.includes(wanted.name))) {
-      return { ok: false, message: `transport ${wanted.text} is not available here` };
+      return unavailable(`transport ${wanted.text} is not available here`);
     }
     // §4: "If the URI contains an maddr parameter, TARGET is its value, else the host".
     const target = uri.params.get("maddr") ?? uri.host;
@@ -64,7 +64,7 @@ class Locator implements SipLocator {
       wanted?.name ?? (isNumeric || uri.port !== undefined ? standard(uri, available) : undefined);
     if (fixed === undefined) {
       return isNumeric || uri.port !== undefined || standard(uri, available) === undefined
-        ? { ok: false, message: `no transport for ${uri.scheme}: is available here` }
+        ? unavailable(`no transport for ${uri.scheme}: is available here`)
         : this.#discover(target, uri, available);
     }
     const port = uri.port ?? TRANSPORTS[fixed].port;
@@ -106,7 +106,7 @@ class Locator implements SipLocator {
     });
     if (services.length > 0 && usable.length === 0) {
       const offered = [...new Set(services.map(({ service }) => service))].join(", ");
-      return { ok: false, message: `${target} offers ${offered} only, of which nothing is available here` };
+      return unavailable(`${target} offers ${offered} only, of which nothing is available here`);
     }
     const asked =
       usable.length > 0
@@ -120,8 +120,7 @@ class Locator implements SipLocator {
     const candidates = lists.flat();
     if (candidates.length > 0) return this.#resolve(candidates, uri, target);
     const transport = standard(uri, available);
-    if (transport === undefined)
-      return { ok: false, message: `no transport for ${uri.scheme}: is available here` };
+    if (transport === undefined) return unavailable(`no transport for ${uri.scheme}: is available here`);
     return this.#resolve([{ transport, host: target, port: TRANSPORTS[transport].port }], uri, target);
   }
 
@@ -160,6 +159,8 @@ class Locator implements SipLocator {
     return ((a << 16) | (b << 8) | c) / 0x1000000;
   }
 }
+
+const unavailable = (message: string): Located => ({ ok: false, message, reason: "unavailable" });
 
 const isLocalhost = (name: string): boolean => /(^|\.)localhost$/i.test(name);
 

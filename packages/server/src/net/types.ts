@@ -121,7 +121,12 @@ export interface SipTargetUri {
 
 export type Located =
   | { readonly ok: true; readonly destinations: readonly SipDestination[] }
-  | { readonly ok: false; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** This node does not speak what the URI or its domain wants. */
+      readonly reason?: "unavailable";
+    };
 
 /** SIP URIs to an ordered list of where to try (RFC 3263). */
 export interface SipLocator {

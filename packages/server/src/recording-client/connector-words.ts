@@ -5,7 +5,6 @@ import type { ExtensionElement } from "./metadata.ts";
 import {
   type RecorderFailure,
   SECURE_MEDIA_CODE,
-  TLS_CODE,
   UNSUPPORTED_EDGE_CODE,
   URI_PARAMETER_CODE,
 } from "./recorder-failure.ts";
@@ -39,14 +38,10 @@ export function problemsOf({
 }
 
 /** What a connector may ask for and this version does not do: better no session than one that is not what was asked. */
-export function unsupportedBy({ secure, transport, shownUri }: Recorder): RecorderFailure | undefined {
+export function unsupportedBy({ secure, shownUri }: Recorder): RecorderFailure | undefined {
   if (secure) {
     const text = `${shownUri}: secure=true asks for SRTP, which this version does not send`;
     return { code: SECURE_MEDIA_CODE, text, tryNext: true };
-  }
-  if (transport === "tls") {
-    const text = `${shownUri}: TLS is asked for, which this version does not speak`;
-    return { code: TLS_CODE, text, tryNext: true };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { parseRetryAfter } from "@callfork/protocol/sip";
+import type { TransportErrorReason } from "../net/index.ts";
 import type { DialogEnd, InviteFailure } from "../signalling/index.ts";
 import type { SiprecProblem } from "./siprec-callbacks.ts";
 
@@ -20,7 +21,7 @@ export const REFUSED_CODE = 31902;
 /** A session that broke off. */
 export const BROKEN_CODE = 31903;
 export const UNREACHABLE_CODE = 31904;
-/** TLS is wanted. */
+/** TLS is wanted, and this node has no listener for it. */
 export const TLS_CODE = 31910;
 /** The recorder closed. */
 export const CLOSED_CODE = 31921;
@@ -70,14 +71,32 @@ export function failureOfInvite(uri: string, failure: InviteFailure): RecorderFa
       ...(retryAfterMs !== undefined && { retryAfterMs }),
     };
   }
-  const [code, text] = CAUSES[cause];
-  const refused = cause === "transport" && /refused/i.test(failure.message);
+  const [code, text] = reasonOf(uri, failure) ?? CAUSES[cause];
   return {
-    code: refused ? REFUSED_CODE : code,
-    text: `${uri}: ${refused ? "connection refused" : text}`,
+    code,
+    text: `${uri}: ${text}`,
     tryNext: true,
     responseText: clip(failure.message),
   };
+}
+
+/** What the transport said. Somebody who has to mend a certificate needs to know what is wrong with it. */
+const TRANSPORT_REASONS: Readonly<Partial<Record<TransportErrorReason, readonly [number, string]>>> = {
+  refused: [REFUSED_CODE, "connection refused"],
+  handshake: [11220, "the TLS handshake failed"],
+  "certificate-name": [11235, "its certificate is for another name"],
+  "certificate-expired": [11236, "its certificate has expired, or is not valid yet"],
+  "certificate-untrusted": [11237, "nobody whom this node trusts vouches for its certificate"],
+};
+
+function reasonOf(uri: string, failure: InviteFailure): readonly [number, string] | undefined {
+  const { cause, message, transportReason: reason } = failure;
+  if (reason === "unavailable") {
+    const wantsTls = /^sips:|;transport=tls/i.test(uri);
+    return wantsTls ? [TLS_CODE, "TLS is asked for, and this node has no tls: listener"] : undefined;
+  }
+  if (cause === "transport" && /refused/i.test(message)) return TRANSPORT_REASONS.refused;
+  return reason && TRANSPORT_REASONS[reason];
 }
 
 /** How a session that was up ended by itself. */

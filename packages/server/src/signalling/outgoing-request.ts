@@ -135,7 +135,7 @@ export class OutgoingRequest {
   #begin(found: Targets): void {
     if (this.#isOver) return;
     if (!found.ok) {
-      this.#fail("unresolvable", found.message);
+      this.#fail("unresolvable", found.message, found.reason);
       return;
     }
     this.#targets = found.targets;

@@ -13,7 +13,7 @@ export type Target = SipDestination | SipFlow;
 
 export type Targets =
   | { readonly ok: true; readonly targets: readonly Target[] }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly message: string; readonly reason?: "unavailable" };
 
 export interface TargetOptions {
   readonly uri: string;

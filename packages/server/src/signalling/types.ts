@@ -41,7 +41,7 @@ export interface InviteFailure {
   /** "unresolvable": never sent, for want of an address (404) or because it could not be written (500). */
   readonly cause: "rejected" | "timeout" | "transport" | "canceled" | "unresolvable";
   readonly message: string;
-  /** For cause "transport": what the transport said of the last address. */
+  /** For cause "transport": what the transport said of the last address. "unavailable": this node does not speak it. */
   readonly transportReason?: TransportErrorReason;
 }
 

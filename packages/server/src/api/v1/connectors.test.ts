@@ -75,7 +75,7 @@ test("connectors: what is wrong is said clearly", async () => {
     [{ SipUri: "sip:a@b c" }, 31942, /SipUri/],
     [{ SipUri: ["sip:a@192.0.2.1", "sip:@@"] }, 31942, /SipUri/],
     [{ SipUri: "sip:a@192.0.2.1;secure=true" }, 31942, /not in this version/],
-    [{ SipUri: "sip:a@192.0.2.1;transport=tls" }, 31942, /not in this version/],
+    [{ SipUri: "sips:a@192.0.2.1;transport=udp" }, 31942, /recorder's SIP URI/],
     [{ CredentialsHeaderName: "X Auth" }, 31942, /header name/],
     [{ CredentialsHeaderName: "Via" }, 31942, /SIP itself needs/],
     [{ Credentials: "a\r\nVia: x" }, 31942, /control characters/],
@@ -119,8 +119,8 @@ test("trunks: what is wrong is said clearly", async () => {
   const cases: [Record<string, string>, number][] = [
     [{}, 20422],
     [{ UniqueName: "x", SipUri: "tel:+1" }, 13243],
-    [{ UniqueName: "x", SipUri: "sip:a@b;transport=tls" }, 13243],
-    [{ UniqueName: "x", SipUri: "sips:a@b" }, 13243],
+    [{ UniqueName: "x", SipUri: "sip:a@b;transport=ws" }, 13243],
+    [{ UniqueName: "x", SipUri: "sips:a@b;transport=udp" }, 13243],
     [{ UniqueName: "x", AllowedAddresses: "10.0.0.0/33" }, 20422],
     [{ UniqueName: "x", AllowedAddresses: "example.com" }, 20422],
   ];

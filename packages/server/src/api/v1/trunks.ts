@@ -44,11 +44,12 @@ function trunkUri(value: string): Result<string, string> {
   const uri = parseSipUri(value);
   if (!uri.ok) return err(`"${value}" is not a SIP URI: ${uri.error.message}`);
   if (uri.value.headers.length > 0) return err('must not carry headers ("?…")');
-  const transport = /;transport=([^;?]*)/i.exec(value)?.[1]?.toLowerCase();
-  const speaks = transport === undefined || transport === "udp" || transport === "tcp";
-  return speaks && uri.value.scheme === "sip"
+  const transport = uri.value.params.get("transport")?.toLowerCase();
+  const isSips = uri.value.scheme === "sips";
+  if (transport === undefined || transport === "tls" || transport === "tcp") return ok(value);
+  return transport === "udp" && !isSips
     ? ok(value)
-    : err("must go over UDP or TCP: other transports are not in this version");
+    : err(`must go over ${isSips ? "TLS" : "UDP, TCP or TLS"}, not over ${transport}`);
 }
 
 const CHANGE_FIELDS = {
