@@ -127,6 +127,10 @@ async function compose(
     clock,
     tls: config.tls,
     allowedOrigins: config.websocket.allowedOrigins,
+    limits: {
+      maxConnections: config.sip.maximumConnections,
+      maxConnectionsPerSource: config.sip.maximumConnectionsPerAddress,
+    },
   });
   opened.push(() => transports.close());
   const sipHost = sipHostOf(config);

@@ -59,7 +59,14 @@ test("nothing set: the published defaults, deeply frozen", () => {
     roles: ["calls", "recorder", "api"],
     logLevel: "info",
     webhooks: { allowedAddresses: ["127.0.0.0/8", "::1"], timeoutMs: 15_000 },
-    sip: { strangers: "refuse", maximumCalls: 10_000, maximumLoad: 95, transfers: "phones" },
+    sip: {
+      strangers: "refuse",
+      maximumCalls: 10_000,
+      maximumLoad: 95,
+      maximumConnections: 10_000,
+      maximumConnectionsPerAddress: 1_000,
+      transfers: "phones",
+    },
     recorder: {
       allowedAddresses: ["127.0.0.0/8", "::1"],
       user: "recorder",

@@ -202,7 +202,7 @@ export const SETTINGS = {
     allowedOrigins: setting({
       schema: texts,
       standard: [],
-      standardText: "none but the listener's own",
+      standardText: "none",
       meaning:
         "Origins of the web pages that may connect to `ws:` and `wss:` listeners; `*` for any. Programs that send no Origin are not asked.",
       example: "https://phone.example.com",
@@ -244,6 +244,19 @@ export const SETTINGS = {
       standard: 95,
       meaning:
         "Percentage of its time that the signalling thread may be busy, over some seconds; beyond it new calls get 503 with Retry-After and live ones go on. 100 never refuses.",
+      read: same,
+    }),
+    maximumConnections: setting({
+      schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+      standard: 10_000,
+      meaning:
+        "Connections over TCP, TLS and WebSocket, both directions together, unfinished handshakes included. When all are taken, the oldest that has not carried a message makes room.",
+      read: same,
+    }),
+    maximumConnectionsPerAddress: setting({
+      schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+      standard: 1_000,
+      meaning: "Of these, accepted from one address.",
       read: same,
     }),
     transfers: setting({

@@ -50,6 +50,8 @@ export interface Config {
     readonly maximumCalls: number;
     /** Per cent of the signalling thread's time. */
     readonly maximumLoad: number;
+    readonly maximumConnections: number;
+    readonly maximumConnectionsPerAddress: number;
     readonly transfers: "none" | "phones" | "all";
   };
   readonly recorder: {
