@@ -17,6 +17,7 @@ import { createInitialRequest } from "./initial-request.ts";
 import { InviteDialog } from "./invite-dialog.ts";
 import type { OutgoingAck } from "./outgoing-ack.ts";
 import { isAddressText, OutgoingRequest, type RequestFailure } from "./outgoing-request.ts";
+import { Redirects } from "./redirects.ts";
 import type { InviteFailure, InviteOptions, OutgoingInvite, OutgoingInviteHandlers } from "./types.ts";
 
 /** How long a peer may ring: RFC 3261 §16.6 gives proxies "more than 3 minutes", started anew by each provisional. */
@@ -38,7 +39,9 @@ export class InviteClient implements OutgoingInvite {
   readonly #handlers: OutgoingInviteHandlers;
   readonly #fromTag: string;
   readonly #digest: DigestClient | undefined;
-  readonly #request: OutgoingRequest;
+  #request: OutgoingRequest;
+  readonly #redirects: Redirects;
+  #requestUri: string;
   readonly #early: EarlyDialogs;
   /** Acknowledged branches, by the peer's tag. */
   readonly #acks = new Map<string, OutgoingAck>();
@@ -50,6 +53,7 @@ export class InviteClient implements OutgoingInvite {
   /** Why it is being canceled: by the user, or because nobody answered. */
   #givingUp: "canceled" | "timeout" | undefined;
   #timer: Timer | undefined;
+  #deadline = 0;
   readonly #onSettled: () => void;
 
   /** @param onSettled - called once when the invite has ended one way or the other */
@@ -63,21 +67,29 @@ export class InviteClient implements OutgoingInvite {
     this.#digest = options.credentials && new DigestClient(options.credentials, core.hashes, core.random);
     const contact = { user: options.contactUser, parameters: options.contactParameters };
     this.#early = new EarlyDialogs(core, handlers, contact, this.#digest);
-    this.#request = new OutgoingRequest(
-      core,
+    this.#requestUri = options.requestUri;
+    this.#redirects = new Redirects(options.requestUri);
+    this.#request = this.#newRequest(options.destination);
+  }
+
+  #newRequest(destination: InviteOptions["destination"]): OutgoingRequest {
+    const { contactUser: user, contactParameters: parameters } = this.#options;
+    const request: OutgoingRequest = new OutgoingRequest(
+      this.#core,
       {
         create: () => this.#create(),
-        destination: options.destination,
-        tls: options.tls,
-        contact,
+        destination,
+        contact: { user, parameters },
         digest: this.#digest,
         isWanted: () => this.#givingUp === undefined,
       },
       {
-        onResponse: (response) => this.#respond(response),
-        onFailure: (failure) => this.#requestFailed(failure),
+        // What an address says after another has been asked is of no use any more.
+        onResponse: (response) => request === this.#request && this.#respond(response),
+        onFailure: (failure) => request === this.#request && this.#requestFailed(failure),
       },
     );
+    return request;
   }
 
   start(): void {
@@ -86,7 +98,10 @@ export class InviteClient implements OutgoingInvite {
       this.#requestFailed({ cause: "unresolvable", message: "From or To is no address" });
       return;
     }
-    if (this.#options.timeoutMs !== undefined) this.#startTimer(this.#options.timeoutMs);
+    if (this.#options.timeoutMs !== undefined) {
+      this.#deadline = this.#core.clock.now() + this.#options.timeoutMs;
+      this.#startTimer(this.#options.timeoutMs);
+    }
     this.#request.start();
   }
 
@@ -101,6 +116,7 @@ export class InviteClient implements OutgoingInvite {
     this.#early.restart();
     return createInitialRequest({
       ...this.#options,
+      requestUri: this.#requestUri,
       method: "INVITE",
       callId: this.callId,
       fromTag: this.#fromTag,
@@ -192,6 +208,8 @@ export class InviteClient implements OutgoingInvite {
       return;
     }
     const { status, reason } = response;
+    if (Redirects.isRedirect(status)) this.#redirects.take(response);
+    if (status < 600 && this.#redirect()) return; // §21.6: a 6xx speaks for every address
     this.#fail({ status, reason, response, cause: "rejected", message: `${status} ${reason}` });
   }
 
@@ -201,9 +219,22 @@ export class InviteClient implements OutgoingInvite {
       this.#fail(this.#gaveUp());
       return;
     }
+    if (this.#redirect()) return;
     const told = cause === "unsendable" ? "unresolvable" : cause;
     const why = transportReason && { transportReason };
     this.#fail({ ...this.#ownFailure(statusOf(cause)), cause: told, message, ...why });
+  }
+
+  /** §8.1.3.4: the same To, From and Call-ID to the next address that a 3xx has named. */
+  #redirect(): boolean {
+    const uri = this.#redirects.next();
+    if (uri === undefined) return false;
+    this.#core.log.info({ callId: this.callId, uri }, "INVITE: redirected");
+    this.#requestUri = uri;
+    if (this.#options.timeoutMs !== undefined) this.#startTimer(this.#deadline - this.#core.clock.now());
+    this.#request = this.#newRequest(undefined);
+    this.#request.start();
+    return true;
   }
 
   #giveUp(why: "canceled" | "timeout", reason?: string): void {
@@ -265,7 +296,8 @@ export class InviteClient implements OutgoingInvite {
     this.#isOver = true;
     this.#early.close();
     this.#onSettled();
-    this.#handlers.onFailed(failure);
+    const redirects = this.#redirects.followed;
+    this.#handlers.onFailed(redirects.length > 0 ? { ...failure, redirects } : failure);
   }
 
   #settle(): void {

@@ -40,6 +40,8 @@ export interface InviteFailure {
   readonly response?: SipResponse;
   /** "unresolvable": never sent, for want of an address (404) or because it could not be written (500). */
   readonly cause: "rejected" | "timeout" | "transport" | "canceled" | "unresolvable";
+  /** Addresses that 3xx answers led to, in the order they were tried; absent when there were none. */
+  readonly redirects?: readonly string[];
   readonly message: string;
   /** For cause "transport": what the transport said of the last address. "unavailable": this node does not speak it. */
   readonly transportReason?: TransportErrorReason;
