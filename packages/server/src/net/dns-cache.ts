@@ -5,8 +5,8 @@ export interface DnsAnswer<T> {
   readonly records: readonly T[];
   /** How long it may be kept. */
   readonly ttlMs: number;
-  /** No server answered, or none could say: worth asking again soon. */
-  readonly failed?: boolean;
+  /** No server answered in time, or the one that did could not say: worth asking again soon. */
+  readonly failed?: "silent" | "refused" | undefined;
 }
 
 /** Answers, kept as long as they say, within bounds. Questions that are being asked are asked once. */

@@ -104,6 +104,9 @@ export function createAddressDns(resolver: Resolver): SipDns {
   };
 }
 
+/** A server is there and will not, or cannot, answer this question: old ones know no NAPTR. */
+const REFUSALS: ReadonlySet<string> = new Set(["ESERVFAIL", "EREFUSED", "ENOTIMP", "EFORMERR", "EBADRESP"]);
+
 async function answerOf<T>(ask: () => Promise<DnsAnswer<T>>): Promise<DnsAnswer<T>> {
   try {
     const { records, ttlMs } = await ask();
@@ -114,7 +117,7 @@ async function answerOf<T>(ask: () => Promise<DnsAnswer<T>>): Promise<DnsAnswer<
     const errno = errnoOf(error);
     return errno === "ENOTFOUND" || errno === "ENODATA"
       ? { records: [], ttlMs: NEGATIVE_TTL_MS }
-      : { records: [], ttlMs: FAILED_TTL_MS, failed: true };
+      : { records: [], ttlMs: FAILED_TTL_MS, failed: REFUSALS.has(errno ?? "") ? "refused" : "silent" };
   }
 }
 
@@ -125,7 +128,7 @@ async function bothFamilies(...asked: readonly Promise<DnsAnswer<string>>[]): Pr
   return {
     records: answers.flatMap(({ records }) => records),
     ttlMs: Math.min(...told.map(({ ttlMs }) => ttlMs)),
-    failed: useful.length === 0 && answers.some(({ failed }) => failed === true),
+    failed: useful.length > 0 ? undefined : answers.find(({ failed }) => failed !== undefined)?.failed,
   };
 }
 

@@ -319,3 +319,24 @@ test("[R3263-4.4-1] against a DNS server: NAPTR to SRV to addresses of both fami
   assert.deepEqual(await found(locator, "sip:a.test"), expected, "from the cache");
   assert.equal(await found(locator, "sip:other.test"), "other.test could not be resolved");
 });
+
+test("a DNS server that refuses NAPTR is asked for SRV, one that is silent for addresses alone", async () => {
+  const zone: Zone = {
+    srv: { "_sip._tcp.a.test": [srv("t.a.test", 5062)] },
+    addresses: { "t.a.test": ["192.0.2.2"], "a.test": ["192.0.2.1"] },
+  };
+  for (const [failed, expected] of [
+    ["refused", "tcp 192.0.2.2:5062"],
+    ["silent", "udp 192.0.2.1:5060"],
+  ] as const) {
+    const dns: SipDns = { ...zoneDns(zone), naptr: async () => ({ records: [], ttlMs: 0, failed }) };
+    const locator = createSipLocator({ dns, clock: manualClock(), random });
+    assert.deepEqual(await found(locator, "sip:a.test"), [expected]);
+  }
+  const asked: string[] = [];
+  assert.deepEqual(
+    await found(locatorOf({ addresses: { localhost: ["127.0.0.1"] } }, asked), "sip:localhost"),
+    ["udp 127.0.0.1:5060"],
+  );
+  assert.deepEqual(asked, ["A localhost"]);
+});

@@ -97,7 +97,7 @@ class Locator implements SipLocator {
     );
     // RFC 6761 §6.3: names below localhost are never looked up in the DNS.
     const naptr: DnsAnswer<NaptrRecord> = isLocalhost(target)
-      ? { records: [], ttlMs: 0, failed: true }
+      ? { records: [], ttlMs: 0, failed: "silent" }
       : await this.#dns.naptr(target);
     const services = sipServices(naptr);
     const usable = services.flatMap((record) => {
@@ -114,7 +114,7 @@ class Locator implements SipLocator {
         : able.map((transport) => ({ transport, name: `${TRANSPORTS[transport].srv}.${target}` }));
     // A server that could not answer one question would take as long to not answer the others.
     const lists =
-      naptr.failed === true
+      naptr.failed === "silent"
         ? []
         : await Promise.all(asked.map(({ transport, name }) => this.#service(transport, name)));
     const candidates = lists.flat();
@@ -142,7 +142,7 @@ class Locator implements SipLocator {
       (answers[index]?.records ?? []).map((address) => destination(transport, address, port, uri)),
     );
     if (found.length > 0) return this.#located(found.slice(0, MAX_DESTINATIONS));
-    const failed = answers.some((answer) => answer.failed === true);
+    const failed = answers.some((answer) => answer.failed !== undefined);
     return { ok: false, message: failed ? `${target} could not be resolved` : `no address for ${target}` };
   }
 
