@@ -5,7 +5,7 @@ import { Customer } from "../interop/support/customer.ts";
 import { Owned } from "../interop/support/owned.ts";
 import type { RecordingJson } from "../interop/support/recordings.ts";
 import { TestServer } from "../interop/support/server.ts";
-import { locate, wavSamples } from "../interop/support/voices.ts";
+import { assertIsVoice, wavSamples } from "../interop/support/voices.ts";
 import { until } from "../interop/support/waiting.ts";
 
 test("kill -9 in the middle of a fork: the next start tells what is owed, closes the rows, and the recording plays", async (t) => {
@@ -57,7 +57,7 @@ test("kill -9 in the middle of a fork: the next start tells what is owed, closes
     const { samples } = wavSamples(await again.bytes(`/v1/Recordings/${live.sid}/Tracks/${label}.wav`));
     // What was counted as received was so at most a second before it was written.
     assert.ok(samples.length >= 100 * 160, `${label}: ${samples.length} samples`);
-    assert.equal(locate(samples, voice)?.firstDifference, undefined, label);
+    assertIsVoice(samples, voice, label);
   }
   const media = wavSamples(await again.bytes(`/v1/Recordings/${live.sid}/Media.wav`));
   assert.equal(media.channels, 2);

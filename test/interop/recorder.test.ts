@@ -8,7 +8,7 @@ import { without } from "./support/programs.ts";
 import { openEars, samplesOf } from "./support/recorder-ears.ts";
 import { TestServer } from "./support/server.ts";
 import { Sipp } from "./support/sipp.ts";
-import { locate } from "./support/voices.ts";
+import { assertIsVoice } from "./support/voices.ts";
 import { until } from "./support/waiting.ts";
 
 const owned = new Owned();
@@ -63,7 +63,7 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
       ] as const) {
         const samples = samplesOf(ear);
         assert.equal(ear.heard().lost, 0);
-        assert.equal(locate(samples, voice)?.equal, samples.length, voice);
+        assertIsVoice(samples, voice);
         assert.deepEqual([...ear.otherPayloads().keys()], []);
       }
       assert.ok(customer.at(`/${name}`).every(({ signed }) => signed));
@@ -154,21 +154,31 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
     await assertUndisturbed(call);
   });
 
-  it("one that hangs up is told as siprec-error 31921; the call goes on", async (t) => {
-    const ears = await openEars(t);
-    const keys = ears.keys;
-    const recorder = await Sipp.start(t, {
+  it("one that hangs up is replaced by the next of the list; the call goes on", async (t) => {
+    const [ears, laterEars] = [await openEars(t), await openEars(t)];
+    const hangsUp = {
       scenario: "srs-hangs-up.xml",
       transport: "tcp",
-      keys,
+      keys: ears.keys,
       pauseMs: 500,
-    });
-    await server.connector("hangs-up", `sip:recorder@127.0.0.1:${recorder.port};transport=tcp`);
+    } as const;
+    const first = await Sipp.start(t, hangsUp);
+    const later = { scenario: "srs-records.xml", transport: "tcp", keys: laterEars.keys } as const;
+    const second = await Sipp.start(t, later);
+    const uris = [first, second].map(({ port }) => `sip:recorder@127.0.0.1:${port};transport=tcp`);
+    await server.connector("hangs-up", ...uris);
     const call = await converse(t, server);
-    await fork(call.callSid, "hangs-up", "/hangs-up");
-    const { parameters } = await customer.called("/hangs-up", { SiprecEvent: "siprec-error" });
-    assert.equal(parameters.SiprecErrorCode, "31921");
-    await recorder.succeeded();
+    const sid = await fork(call.callSid, "hangs-up", "/hangs-up");
+    await first.succeeded();
+    await until("audio at the second recorder", () => laterEars.outbound.heard().packets > 50);
+    await server.twilio().calls(call.callSid).siprec(sid).update({ status: "stopped" });
+    await second.succeeded();
+    await customer.called("/hangs-up", { SiprecEvent: "siprec-stopped" });
+    assert.deepEqual(
+      customer.at("/hangs-up").filter(({ parameters }) => parameters.SiprecEvent === "siprec-error"),
+      [],
+    );
+    assertIsVoice(samplesOf(laterEars.outbound), "bob");
     await assertUndisturbed(call);
   });
 

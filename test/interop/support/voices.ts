@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodePcmu, encodePcmu, parseWav, pcmOf, writeWavHeader } from "@callfork/protocol/audio";
@@ -49,6 +50,13 @@ export function voiceFolder(): string {
 /** Where 8 kHz samples lie in a voice; undefined when nobody like that speaks in them. */
 export function locate(samples: Int16Array, name: VoiceName): Located | undefined {
   return locateInVoice(samples, heardVoice(name));
+}
+
+/** Every sample is what that person said, as G.711 leaves it: bit for bit, from some place in the voice on. */
+export function assertIsVoice(samples: Int16Array, name: VoiceName, what = ""): void {
+  const found = locate(samples, name);
+  assert.ok(found !== undefined, `${what}: ${name} is not to be heard in ${samples.length} samples`);
+  assert.equal(found.firstDifference, undefined, `${what}: it differs from what ${name} said`);
 }
 
 /** Samples of a 16 bit WAV file. @throws when it cannot be read */
