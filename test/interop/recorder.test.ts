@@ -118,7 +118,7 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
     { scenario: "srs-plain-phone.xml", status: "420", code: "31924" },
   ];
   for (const { scenario, status, code } of refusals) {
-    it(`one that answers ${status} is told as siprec-error ${code}; the call goes on`, async (t) => {
+    it(`[R7245-3.2-2] one that answers ${status} is told as siprec-error ${code}; the call goes on`, async (t) => {
       const recorder = await Sipp.start(t, { scenario, transport: "tcp" });
       await server.connector(`refuses-${status}`, `sip:recorder@127.0.0.1:${recorder.port};transport=tcp`);
       const call = await converse(t, server);
@@ -134,7 +134,7 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
     });
   }
 
-  it("one that never answers is given up with CANCEL and told as siprec-error 31901; the call goes on", async (t) => {
+  it("[R7245-3.2-2] one that never answers is given up with CANCEL and told as siprec-error 31901; the call goes on", async (t) => {
     const recorder = await Sipp.start(t, { scenario: "srs-never-answers.xml", transport: "tcp" });
     await server.connector("silent", `sip:recorder@127.0.0.1:${recorder.port};transport=tcp`);
     const call = await converse(t, server);
@@ -145,7 +145,7 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
     await assertUndisturbed(call);
   });
 
-  it("one that is not there is told as siprec-error 31902; the call goes on", async (t) => {
+  it("[R7245-3.2-2] one that is not there is told as siprec-error 31902; the call goes on", async (t) => {
     await server.connector("absent", `sip:recorder@127.0.0.1:${await freePort()};transport=tcp`);
     const call = await converse(t, server);
     await fork(call.callSid, "absent", "/absent");

@@ -232,7 +232,7 @@ describe("what our recording client puts on the wire", { skip: without("sipp") }
     collect(said);
   });
 
-  it("[R7865-7-1] xmllint finds every document valid by the schema of RFC 7865", {
+  it("[R7865-6.1-3] xmllint finds every document valid by the schema of RFC 7865", {
     skip: withoutSchema(),
   }, () => {
     assert.ok(emitted.length >= 5, `${emitted.length} documents`);
