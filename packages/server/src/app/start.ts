@@ -202,6 +202,8 @@ async function compose(
       metrics.siprecSessionsTotal.inc({ result });
       if (wasStarted) metrics.siprecSessionsLive.dec();
     },
+    onAttempt: (connector, result) => metrics.connectorAttemptsTotal.inc({ connector, result }),
+    onMissed: (connector, packets) => metrics.connectorMissedPacketsTotal.inc({ connector }, packets),
   });
 
   const recordingsFolder = join(config.dataDir, "recordings");

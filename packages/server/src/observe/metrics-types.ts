@@ -30,6 +30,13 @@ export interface Metrics {
   readonly siprecSessionsLive: Gauge;
   /** callfork_siprec_sessions_total: counted when a fork is over. */
   readonly siprecSessionsTotal: Counter<{ readonly result: "completed" | "failed" | "lost" }>;
+  /** callfork_connector_attempts_total: recorders called, and those lost while they recorded. Operators name connectors. */
+  readonly connectorAttemptsTotal: Counter<{
+    readonly connector: string;
+    readonly result: "answered" | "failed" | "lost";
+  }>;
+  /** callfork_connector_missed_packets_total: between one recorder and the next. */
+  readonly connectorMissedPacketsTotal: Counter<{ readonly connector: string }>;
   /** callfork_recordings_live */
   readonly recordingsLive: Gauge;
   /** callfork_recordings_total: counted when a recording is closed. */

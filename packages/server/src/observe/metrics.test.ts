@@ -8,6 +8,8 @@ test("every metric appears under its published name", async () => {
   metrics.callsTotal.inc({ direction: "inbound", status: "completed" });
   metrics.siprecSessionsLive.set(2);
   metrics.siprecSessionsTotal.inc({ result: "failed" });
+  metrics.connectorAttemptsTotal.inc({ connector: "rec one", result: "answered" });
+  metrics.connectorMissedPacketsTotal.inc({ connector: "rec one" }, 12);
   metrics.recordingsLive.dec();
   metrics.recordingsTotal.inc({ status: "interrupted" });
   metrics.alertsTotal.inc({ errorCode: 31940, level: "error" });
@@ -24,6 +26,8 @@ test("every metric appears under its published name", async () => {
     'callfork_calls_total{direction="inbound",status="completed"} 1',
     "callfork_siprec_sessions_live 2",
     'callfork_siprec_sessions_total{result="failed"} 1',
+    'callfork_connector_attempts_total{connector="rec_one",result="answered"} 1',
+    'callfork_connector_missed_packets_total{connector="rec_one"} 12',
     "callfork_recordings_live -1",
     'callfork_recordings_total{status="interrupted"} 1',
     'callfork_alerts_total{code_class="319xx",level="error"} 1',
@@ -46,10 +50,11 @@ test("a peer cannot grow the registry by inventing methods or reasons", async ()
     metrics.sipMessagesTotal.inc({ direction: "in", kind: `X${i}` });
     metrics.sipMessagesTotal.inc({ direction: "in", kind: i });
     metrics.sipRefusedTotal.inc({ reason: `reason ${i}` });
+    metrics.connectorAttemptsTotal.inc({ connector: `connector ${i}`, result: "failed" });
     metrics.alertsTotal.inc({ errorCode: i * 1000, level: "error" });
   }
   const series = (await metrics.text()).split("\n").filter((line) => line.startsWith("callfork_"));
-  assert.ok(series.length < 120, String(series.length));
+  assert.ok(series.length < 160, String(series.length));
 });
 
 test("two registries in one process do not meet", async () => {

@@ -54,6 +54,18 @@ export function createMetrics(): Metrics {
       ["result"],
       (labels) => ({ result: labels.result }),
     ),
+    connectorAttemptsTotal: counter(
+      "callfork_connector_attempts_total",
+      "Recorders called, by connector and what came of it",
+      ["connector", "result"],
+      (labels) => ({ connector: few("connector", plain(labels.connector)), result: labels.result }),
+    ),
+    connectorMissedPacketsTotal: counter(
+      "callfork_connector_missed_packets_total",
+      "RTP packets that no recorder got, between one recorder and the next",
+      ["connector"],
+      (labels) => ({ connector: few("connector", plain(labels.connector)) }),
+    ),
     recordingsLive: gauge("callfork_recordings_live", "Recordings in progress on this recorder"),
     recordingsTotal: counter(
       "callfork_recordings_total",
@@ -98,6 +110,9 @@ export function createMetrics(): Metrics {
     text: () => registry.metrics(),
   };
 }
+
+/** A name as people give it, as a label value: short, and of characters that no system trips over. */
+const plain = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "_").slice(0, 40);
 
 /** RFC 3261, 3262, 3311, 3428, 3515, 3903, 6086, 6665; any other method is a peer's invention. */
 const METHODS = new Set(

@@ -69,6 +69,7 @@ export class ForkReport {
       -MAXIMUM_ATTEMPTS,
     );
     this.#amend({ attempts });
+    this.#context.onAttempt?.(this.record.connectorName, attempt.result);
   }
 
   started(recorderUri: string): void {
@@ -83,7 +84,7 @@ export class ForkReport {
     const now = this.#now();
     const ms = gap === undefined ? 0 : (gap.until ?? now) - gap.from;
     const packets = gap?.packets ?? 0;
-    if (gap !== undefined) this.#amend({ gaps: [...this.record.detail.gaps, gap].slice(-MAXIMUM_SPANS) });
+    if (gap !== undefined) this.missed(gap);
     const details: [string, string][] = [
       ["SiprecGapMs", String(ms)],
       ["SiprecGapPackets", String(packets)],
@@ -98,6 +99,15 @@ export class ForkReport {
   /** A gap that ended by a pause, or by the end. It is written with the next change. */
   missed(gap: SiprecGap): void {
     this.#amend({ gaps: [...this.record.detail.gaps, gap].slice(-MAXIMUM_SPANS) });
+    this.#context.onMissed?.(this.record.connectorName, gap.packets);
+  }
+
+  /** The recorder that had the fork is gone; another one is looked for. */
+  lost(failure: RecorderFailure, recorderUri: string): void {
+    const text = `${failure.text}; it is replaced`;
+    this.#log.warn({ code: failure.code }, `siprec: ${text}`);
+    this.alert("warning", failure, text, recorderUri);
+    this.#context.onAttempt?.(this.record.connectorName, "lost");
   }
 
   paused(): void {

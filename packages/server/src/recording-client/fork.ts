@@ -11,9 +11,11 @@ import { ForkGaps } from "./fork-gaps.ts";
 import { ForkMedia } from "./fork-media.ts";
 import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
+import { LossWatch } from "./loss-watch.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 import {
   BROKEN_CODE,
+  DISCARDED_CODE,
   failureOfEnd,
   INTERNAL_CODE,
   type RecorderFailure,
@@ -57,6 +59,7 @@ export class Fork {
   readonly #report: ForkReport;
   readonly #media: ForkMedia;
   readonly #gaps: ForkGaps;
+  readonly #losses: LossWatch;
   readonly #document: CallDocument;
   #state: ForkState = "Preparing";
   /** The row is durable and the recorder may be called. */
@@ -104,6 +107,13 @@ export class Fork {
       },
     });
     this.#gaps = new ForkGaps(this.#media, context.clock);
+    this.#losses = new LossWatch({
+      media: this.#media,
+      clock: context.clock,
+      thresholdPercent: context.limits.lossAlertPercent,
+      onLoss: (label, percent) =>
+        this.#warn(DISCARDED_CODE, `the recorder reports that ${percent} % of the ${label} track is lost`),
+    });
     this.#document = new CallDocument({
       context,
       tap,
@@ -342,6 +352,7 @@ export class Fork {
 
   #startMedia(): void {
     this.#session?.start();
+    this.#losses.start();
     this.#session?.changed(); // while the recorder thought about it, perhaps
   }
 
@@ -363,6 +374,7 @@ export class Fork {
 
   async #closeMedia(): Promise<void> {
     this.#roundTimer?.cancel();
+    this.#losses.stop();
     const missed = this.#gaps.end();
     await this.#media.close();
     this.#report.counted(await this.#media.report(), await missed);
@@ -397,14 +409,13 @@ export class Fork {
 
   #lost(failure: RecorderFailure): void {
     this.#failures.push(failure);
-    const text = `${failure.text}; it is replaced`;
-    this.#log.warn({ code: failure.code }, `siprec: ${text}`);
-    this.#report.alert("warning", failure, text, this.#recorder.shownUri);
+    this.#report.lost(failure, this.#recorder.shownUri);
   }
 
   #beginGap(): void {
     if (!this.#isPaused) this.#gaps.begin(this.#failures.at(-1)?.text ?? "the recorder was lost");
     this.#media.hold();
+    this.#losses.stop();
   }
 
   #leaveRecorder(): void {

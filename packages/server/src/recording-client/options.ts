@@ -26,6 +26,10 @@ export interface RecordingClientOptions {
   /** For metrics: a recorder answered; a fork is over. */
   readonly onStarted?: () => void;
   readonly onEnded?: (result: "completed" | "failed" | "lost", wasStarted: boolean) => void;
+  /** A recorder of that connector answered, did not, or was lost while it recorded. */
+  readonly onAttempt?: (connectorName: string, result: "answered" | "failed" | "lost") => void;
+  /** Packets that no recorder of that connector got, between two of them. */
+  readonly onMissed?: (connectorName: string, packets: number) => void;
 }
 
 export interface RecordingClientLimits {
@@ -33,6 +37,8 @@ export interface RecordingClientLimits {
   readonly streamsPerCall: number;
   /** How long one recorder may take to answer. Default 10,000. */
   readonly answerTimeoutMs: number;
+  /** Packets of ten seconds that a recorder may report as lost before an alert says so. Default 5. */
+  readonly lossAlertPercent: number;
 }
 
 /** The room as the composition root sees it. */
