@@ -18,6 +18,7 @@ import type {
   MediaEvent,
   MediaId,
   MediaPlane,
+  MediaSrtp,
   MediaTarget,
   ReceiverOptions,
 } from "../../packages/server/src/media/index.ts";
@@ -45,6 +46,7 @@ interface OpenReceiver extends ReceiverOptions {
   readonly port: number;
   remote: MediaTarget | null;
   payloadTypes: readonly number[];
+  srtp?: MediaSrtp | undefined;
   handlers: ((event: MediaEvent) => void)[];
   closed: boolean;
 }
@@ -88,9 +90,9 @@ export class FakeReceivers {
         options.sink.on("message", () => {});
         return { id, address: "10.0.0.9", rtpPort: port, rtcpPort: port + 1 };
       },
-      connectReceiver: (id, remote, payloadTypes) => {
+      connectReceiver: (id, remote, payloadTypes, srtp) => {
         const receiver = this.receivers.get(id);
-        if (receiver !== undefined) Object.assign(receiver, { remote, payloadTypes });
+        if (receiver !== undefined) Object.assign(receiver, { remote, payloadTypes, srtp });
       },
       onEvent: (id, handler) => void this.receivers.get(id)?.handlers.push(handler),
       close: async (id) => {

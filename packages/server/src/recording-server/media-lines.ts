@@ -2,6 +2,7 @@ import {
   type Answer,
   type CodecCapability,
   createRecordingAnswer,
+  type MediaSecurity,
   type NegotiatedMedia,
   negotiate,
   OfferAnswer,
@@ -47,6 +48,7 @@ export interface MediaLinesOptions {
   /** Where signalling comes from: the way to the media when the description names no address. */
   readonly remoteAddress: string;
   readonly maximumTracks: number;
+  readonly security: MediaSecurity;
   readonly events: TrackEvents;
 }
 
@@ -115,12 +117,17 @@ export class MediaLines {
       this.#offerAnswer.refused("local");
       return { refusal };
     };
-    const usable = usableLines(offer);
+    const { security } = this.#options;
+    const usable = usableLines(offer, undefined, security);
     const takes = offer.media.map((line, index) => usable[index] === true && formatsOf(line).length > 0);
     const warnings: [WarningCode, string][] = [];
     const isAsking = offer.media.some(({ port }) => port !== 0);
     if (!takes.includes(true) && (isAsking || this.#tracks.length === 0)) {
-      return give(badDescription("no m-line is audio in PCMU or PCMA over RTP/AVP or RTP/AVPF"));
+      return give(
+        badDescription(
+          "no m-line is audio in PCMU or PCMA over RTP, or SRTP with a crypto line that we know",
+        ),
+      );
     }
     const fresh = takes.flatMap((take, index) => (take && !this.#onLine.has(index) ? [index] : []));
     for (const index of fresh.splice(this.#room(takes))) takes[index] = false;
@@ -149,6 +156,7 @@ export class MediaLines {
       codecs: CODECS,
       choose: "first",
       previous: this.local,
+      security,
     });
     const tracks = [...this.#tracks, ...opened.values()];
     return { prepared: { offer, answer, opened, tracks, onLine, warnings } };
@@ -195,7 +203,7 @@ export class MediaLines {
       const active = negotiated.direction === "recvonly" || negotiated.direction === "sendrecv";
       // Also what is not recorded: telephone events and comfort noise share the numbers of the audio (RFC 4733 §2.6.1).
       const payloadTypes = codecsOf(line).map(({ payloadType }) => payloadType);
-      track.connect(targetOf(negotiated), payloadTypes, formatsOf(line), active);
+      track.connect(targetOf(negotiated), payloadTypes, formatsOf(line), active, negotiated.srtp);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { SrtpPolicy } from "@callfork/protocol/offer-answer";
 import type { Random } from "@callfork/protocol/text";
 import type { MediaPlane } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
@@ -21,6 +22,8 @@ export interface RecordingServerOptions {
   readonly log: Log;
   readonly alerts: Alerts;
   readonly limits?: Partial<RecordingServerLimits>;
+  /** Default "offered": SRTP for clients that offer it. "required": nothing else is recorded. */
+  readonly srtpPolicy?: SrtpPolicy;
   /** For metrics. */
   readonly onStarted?: () => void;
   readonly onEnded?: (recording: RecordingRecord) => void;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { MediaEvent, MediaPlane, MediaPort, MediaTarget } from "../media/index.ts";
+import type { MediaEvent, MediaPlane, MediaPort, MediaSrtp, MediaTarget } from "../media/index.ts";
 import type { Clock, Timer } from "../net/index.ts";
 import { repairTrackFile, type TrackFormat } from "./tracks/track-file.ts";
 import type { TrackWriter, WrittenTrack } from "./tracks/writer.ts";
@@ -111,11 +111,12 @@ export class RecordedTrack {
     payloadTypes: readonly number[],
     formats: readonly (readonly [payloadType: number, format: TrackFormat])[],
     active: boolean,
+    srtp?: MediaSrtp | undefined,
   ): void {
     if (this.isEnded) return;
     this.#written.addFormats(formats);
     // A paused line is masked: what is sent on it all the same is not recorded.
-    this.#options.media.connectReceiver(this.port.id, remote, active ? payloadTypes : []);
+    this.#options.media.connectReceiver(this.port.id, remote, active ? payloadTypes : [], srtp);
     if (active && !this.#isActive && this.#wasActive) this.#written.resumed();
     this.#isActive = active;
     this.#wasActive ||= active;

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { DEFAULT_CRYPTO_SUITES, type MediaSecurity } from "@callfork/protocol/offer-answer";
 import type { Random } from "@callfork/protocol/text";
 import type { MediaPlane } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
@@ -19,6 +20,7 @@ export class RecorderHouse {
   readonly accountSid: string;
   readonly clock: Clock;
   readonly random: Random;
+  readonly security: MediaSecurity;
   readonly log: Log;
   readonly limits: RecordingServerLimits;
   readonly intakeOptions: IntakeOptions;
@@ -31,6 +33,8 @@ export class RecorderHouse {
     this.accountSid = options.accountSid;
     this.clock = options.clock;
     this.random = options.random;
+    const { random, srtpPolicy: policy = "offered" } = options;
+    this.security = { policy, suites: DEFAULT_CRYPTO_SUITES, random };
     this.log = options.log;
     this.limits = {
       liveRecordings: 2_000,

@@ -81,6 +81,7 @@ export class Recording {
       folder: options.folder,
       remoteAddress: invite.flow.remoteAddress,
       maximumTracks: house.limits.tracksPerRecording,
+      security: house.security,
       events: this.#trackEvents(),
     });
     invite.attach({ onCanceled: () => void this.#advance("abandoned") });
