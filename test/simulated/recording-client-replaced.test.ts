@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parameterOf, RECORDER, RecordingWorld } from "./recording-world.ts";
+import { parameterOf, RECORDER, RecordingWorld, sdpIn } from "./recording-world.ts";
 
 const SECOND = "10.0.0.10";
 
@@ -121,6 +121,31 @@ test("nobody listens at the recorder's RTP port for a second: it gets BYE, the n
   assert.ok(gap!.packets >= 100 && gap!.packets <= 104, String(gap!.packets));
   assert.equal(sent(w) - before + gap!.packets - 100, 150);
   assert.equal(w.alerts.filter(({ errorCode }) => errorCode === 31904).length, 2);
+});
+
+test("a refresh of the session that nobody answers: the recorder is gone, the next one goes on", async () => {
+  const w = new RecordingWorld();
+  w.connector({ sipUris: [`sip:a@${RECORDER};transport=udp`, `sip:b@${SECOND}`] });
+  const first = w.recorder(RECORDER, { transports: ["udp"] });
+  const second = w.recorder(SECOND);
+  first.answering = (invite) =>
+    first.attach(
+      invite.answer({
+        body: first.answerTo(sdpIn(invite.body)!),
+        contactParameters: ";+sip.srs",
+        headers: [["Session-Expires", "90;refresher=uac"]],
+      }),
+    );
+  await w.start();
+  await w.advance(10_000);
+  assert.ok(first.dialog && !second.dialog, w.story);
+  w.world.network.filter = ({ from, to }) =>
+    from.startsWith(`${RECORDER}:`) || to.startsWith(`${RECORDER}:`) ? "drop" : "pass";
+  await w.advance(120_000);
+  assert.ok(second.dialog, w.story);
+  assert.equal(w.row.recorderUri, `sip:b@${SECOND}`);
+  assert.equal(w.row.detail.gaps.length, 1);
+  assert.equal(w.alerts[0]?.errorCode, 31903);
 });
 
 test("two single ICMP messages far from each other are accidents", async () => {

@@ -22,6 +22,7 @@ import {
   UNREACHABLE_CODE,
   URI_PARAMETER_CODE,
 } from "./recorder-failure.ts";
+import { RecorderRota } from "./recorder-rota.ts";
 import type { ConnectorPlan, Recorder } from "./recorders.ts";
 import { forkCodecs } from "./recording-offer.ts";
 import type { RecordingSession } from "./recording-session.ts";
@@ -34,14 +35,6 @@ export interface ForkSetup {
   readonly tap: CallTap;
   readonly identity: CallIdentity;
 }
-
-/**
- * How long a lost recorder's place stays empty before the list is gone through again; after the last of these the fork
- * is over. Another recorder of the list is called at once.
- */
-const ROUND_DELAYS_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
-/** A session that held as long as this was a good one: the rounds begin anew. */
-const STEADY_MS = 60_000;
 
 /**
  * One fork of a call: carries out what the table of `fork-state.ts` says. It only ever listens to the call; whatever
@@ -65,15 +58,11 @@ export class Fork {
   /** The row is durable and the recorder may be called. */
   #begun = false;
   #preparing = false;
-  /** In the order they are called. */
-  #recorders: readonly Recorder[];
-  #recorderIndex = 0;
-  #round = 0;
+  readonly #rota: RecorderRota;
   #roundTimer: Timer | undefined;
   readonly #failures: RecorderFailure[] = [];
   #attempt: RecorderAttempt | undefined;
   #session: RecordingSession | undefined;
-  #answeredAt = 0;
   #isPaused = false;
   #fence: Promise<void> = Promise.resolve();
   #callOver = false;
@@ -85,7 +74,10 @@ export class Fork {
     this.#setup = setup;
     this.#context = context;
     this.sid = record.sid;
-    this.#recorders = this.#ordered(plan.recorders);
+    // Those that asked for time come later, those that do not answer OPTIONS last.
+    this.#rota = new RecorderRota(plan.recorders, context.clock, (recorders) =>
+      context.health.ordered(plan, context.backoff.ordered(recorders)),
+    );
     const labels = labelsOf(record.track);
     this.streams = labels.length;
     this.over = new Promise((resolve) => {
@@ -269,14 +261,8 @@ export class Fork {
     this.#dispatch("ready");
   }
 
-  /** Those that asked for time come later, those that do not answer OPTIONS last. */
-  #ordered(recorders: readonly Recorder[]): readonly Recorder[] {
-    const { backoff, health } = this.#context;
-    return health.ordered(this.#setup.plan, backoff.ordered(recorders));
-  }
-
   get #recorder(): Recorder {
-    return this.#recorders[this.#recorderIndex]!;
+    return this.#rota.current;
   }
 
   #invite(): void {
@@ -314,7 +300,7 @@ export class Fork {
       onAnswered: (answered) => {
         session = answered;
         this.#session = answered;
-        this.#answeredAt = this.#context.clock.now();
+        this.#rota.answered();
         const details = { sipStatus: 200, errorCode: null, reason: null };
         this.#report.attempted({ recorder: recorder.shownUri, result: "answered", ...details });
         this.#dispatch("answered");
@@ -339,14 +325,12 @@ export class Fork {
       reason: failure.text,
     });
     if (failure.retryAfterMs !== undefined) this.#context.backoff.note(this.#recorder, failure.retryAfterMs);
-    const hasNext = this.#recorderIndex + 1 < this.#recorders.length;
-    if (!failure.tryNext || !hasNext) {
+    const { shownUri } = this.#recorder;
+    if (!failure.tryNext || !this.#rota.next()) {
       this.#dispatch(failure.tryNext && this.#hasStarted ? "nextRound" : "exhausted");
       return;
     }
-    const text = `${failure.text}; the next recorder is called`;
-    this.#report.alert("warning", failure, text, this.#recorder.shownUri);
-    this.#recorderIndex += 1;
+    this.#report.alert("warning", failure, `${failure.text}; the next recorder is called`, shownUri);
     this.#dispatch("nextRecorder");
   }
 
@@ -426,29 +410,14 @@ export class Fork {
 
   /** Others of the list come first and at once; the lost one gets time to come back. */
   #replace(): void {
-    const lost = this.#recorder;
     this.#session = undefined;
-    const { clock } = this.#context;
-    const wasSteady = this.#answeredAt > 0 && clock.now() - this.#answeredAt >= STEADY_MS;
-    if (wasSteady) this.#round = 0;
-    const isFirst = this.#answeredAt > 0;
-    this.#answeredAt = 0;
-    const others = this.#ordered(this.#setup.plan.recorders.filter(({ uri }) => uri !== lost.uri));
-    this.#recorders = [...others, lost];
-    this.#recorderIndex = 0;
-    if (isFirst && others.length > 0 && this.#round === 0) {
-      this.#round += 1;
-      this.#do("prepare");
-      return;
-    }
-    const delayMs = ROUND_DELAYS_MS[this.#round];
-    this.#round += 1;
+    const delayMs = this.#rota.again();
     if (delayMs === undefined) {
       this.#dispatch("exhausted");
       return;
     }
     this.#roundTimer?.cancel();
-    this.#roundTimer = clock.setTimer(delayMs, () => {
+    this.#roundTimer = this.#context.clock.setTimer(delayMs, () => {
       this.#roundTimer = undefined;
       if (this.#state === "Preparing") this.#do("prepare");
     });
