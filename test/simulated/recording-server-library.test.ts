@@ -13,6 +13,7 @@ import {
   recordingXml,
   sdp,
   sdpPart,
+  senderReport,
   speech,
   stream,
 } from "./recorder-world.ts";
@@ -64,6 +65,43 @@ test("[R7865-6.1-1] media is one timeline: inbound left, a track that began late
     [-32_124, 8_000],
   ]);
   assert.equal(row.durationMs, 1_750);
+});
+
+test("[R6341-023] sender reports of one source place its tracks, in the row and in the audio", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const { dialog, ports } = await world.record();
+  const sentAt = world.world.clock.wallNow();
+  // Both were taken 300 ms apart; the network brought the second only 240 ms after the first.
+  const tracks = [
+    { port: ports[0]!, ssrc: 1, began: sentAt, arrived: sentAt + 70 },
+    { port: ports[1]!, ssrc: 2, began: sentAt + 300, arrived: sentAt + 310 },
+  ];
+  for (const { port, ssrc, began, arrived } of tracks) {
+    const bytes = senderReport(ssrc, began + 100, 1_000 + 800, `name-${ssrc}@sbc.example`);
+    world.media.arrive(port, [
+      ...stream({
+        packets: 50,
+        startTime: arrived,
+        ssrc,
+        timestamp: 1_000,
+        payload: () => new Uint8Array(160),
+      }),
+      { bytes, arrivalTime: arrived + 1_000 },
+    ]);
+  }
+  await world.until(
+    () => world.onlyRow.tracks[1]?.startOffsetMs === 300,
+    "alignment, while it is in progress",
+  );
+  const row = await world.hangUp(dialog);
+  assert.deepEqual(
+    row.tracks.map(({ startOffsetMs }) => startOffsetMs),
+    [0, 300],
+  );
+  assert.equal(row.durationMs, 1_300);
+  const pcm = pcmOf(await drainFile((await world.recorder.library.media(ACCOUNT, row.sid))!));
+  assert.ok(pcm.ok);
+  assert.equal(pcm.value.filter((_, at) => at % 2 === 1).indexOf(-32_124), 300 * 8);
 });
 
 test("one track is mono, three are three channels", async (t) => {

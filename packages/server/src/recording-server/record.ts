@@ -7,6 +7,7 @@ import {
   streamsOf,
 } from "@callfork/protocol/siprec";
 import type { IncomingInvite } from "../signalling/index.ts";
+import { startOffsets } from "./alignment.ts";
 import type { Knowledge } from "./metadata-log.ts";
 import type { RecordingRecord, TrackRecord } from "./ports.ts";
 import type { RecordedTrack } from "./recorded-track.ts";
@@ -35,7 +36,7 @@ export function buildRecord(parts: RecordParts): RecordingRecord {
   const { state } = parts.knowledge;
   const firstPackets = [...parts.summaries.values()].flatMap(({ firstPacketTime }) => firstPacketTime ?? []);
   const mediaStart = firstPackets.length === 0 ? undefined : Math.min(...firstPackets);
-  const tracks = trackRecords(parts, mediaStart);
+  const tracks = trackRecords(parts);
   return {
     sid: parts.sid,
     accountSid: parts.accountSid,
@@ -76,16 +77,18 @@ export function durationOf(tracks: readonly Pick<TrackRecord, "startOffsetMs" | 
   return tracks.reduce((longest, track) => Math.max(longest, track.startOffsetMs + track.durationMs), 0);
 }
 
-function trackRecords(
-  { tracks, summaries, knowledge }: RecordParts,
-  mediaStart: number | undefined,
-): readonly TrackRecord[] {
+function trackRecords({ tracks, summaries, knowledge }: RecordParts): readonly TrackRecord[] {
   const streams = streamsOf(knowledge.state);
-  return tracks.map((track) => {
+  const offsets = startOffsets(
+    tracks.map((track) => {
+      const { firstPacketTime = null, senderStart = null } = summaries.get(track) ?? {};
+      return { firstPacketTime, senderStart, mediaHost: track.mediaHost };
+    }),
+  );
+  return tracks.map((track, at) => {
     const summary = summaries.get(track);
     const own = streams.filter(({ streamId }) => knowledge.bindings.get(objectIdKey(streamId)) === track);
     const current = own.findLast((stream) => stream.current) ?? own.at(-1);
-    const start = summary?.firstPacketTime ?? mediaStart ?? 0;
     return {
       label: track.label,
       streamId: current?.streamId ?? null,
@@ -99,7 +102,7 @@ function trackRecords(
       late: summary?.late ?? 0,
       duplicates: summary?.duplicates ?? 0,
       longestGapMs: summary?.longestGapMs ?? 0,
-      startOffsetMs: Math.round(start - (mediaStart ?? start)),
+      startOffsetMs: Math.round(offsets[at] ?? 0),
       file: track.file,
     };
   });

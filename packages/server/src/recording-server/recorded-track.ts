@@ -28,6 +28,8 @@ export interface TrackOptions {
 
 export interface TrackEvents {
   onStarted(track: RecordedTrack): void;
+  /** The sender's clock has said when the track began. */
+  onAligned(): void;
   /** An active line is silent: since it became active, or since the last packet. */
   onSilent(track: RecordedTrack, started: boolean): void;
   onWriteFailed(track: RecordedTrack, message: string): void;
@@ -47,6 +49,7 @@ export class RecordedTrack {
   readonly #written: WrittenTrack;
   #closing: Promise<void> | undefined;
   #summary: TrackSummary | undefined;
+  #mediaHost: string | null = null;
   #isActive = false;
   #wasActive = false;
   #hasStarted = false;
@@ -62,6 +65,7 @@ export class RecordedTrack {
       clockRateHz: options.clockRateHz,
       formats: options.formats,
       onStarted: () => track?.started(),
+      onAligned: () => options.events.onAligned(),
       onFailed: (message) => track?.failed(message),
     });
     try {
@@ -92,6 +96,11 @@ export class RecordedTrack {
     this.codec = options.formats[0]?.[1] === "alaw" ? "PCMA" : "PCMU";
   }
 
+  /** Where the media comes from, as the description says; null before one said it. */
+  get mediaHost(): string | null {
+    return this.#mediaHost;
+  }
+
   get isEnded(): boolean {
     return this.#closing !== undefined;
   }
@@ -115,6 +124,7 @@ export class RecordedTrack {
   ): void {
     if (this.isEnded) return;
     this.#written.addFormats(formats);
+    this.#mediaHost ??= remote?.address ?? null;
     // A paused line is masked: what is sent on it all the same is not recorded.
     this.#options.media.connectReceiver(this.port.id, remote, active ? payloadTypes : [], srtp);
     if (active && !this.#isActive && this.#wasActive) this.#written.resumed();

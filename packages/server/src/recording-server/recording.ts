@@ -311,6 +311,7 @@ export class Recording {
     const { alert } = this.#house;
     return {
       onStarted: () => this.#saveSoon(),
+      onAligned: () => this.#saveSoon(),
       onSilent: (track, started) => {
         const text = started
           ? `track ${track.label}: packets stopped coming`

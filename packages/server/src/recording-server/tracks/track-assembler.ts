@@ -8,6 +8,7 @@ import {
   sequenceDelta,
   timestampDelta,
 } from "@callfork/protocol/rtp";
+import type { SenderClock } from "./sender-clock.ts";
 
 /** Where a track's audio goes, strictly in order. */
 export interface TrackSink {
@@ -33,6 +34,8 @@ export interface TrackCounters {
   /** Epoch milliseconds at sample 0; null before the first packet. */
   readonly firstPacketTime: number | null;
   readonly lastPacketTime: number | null;
+  /** Sample 0 by the sender's own clock, and the sender's name; null without a sender report of that source. */
+  readonly senderStart: { readonly time: number; readonly cname: string | null } | null;
   /** How often another SSRC took over, or the same one started over. */
   readonly sourceChanges: number;
   /** Packets without audio that was agreed on, and those of a source that another had relieved. */
@@ -45,8 +48,13 @@ const REORDER_PACKETS = 10;
 const FAR = 3_000;
 /** A timestamp that disagrees with the arrival by more than this was set anew, not advanced. */
 const IMPLAUSIBLE_JUMP_MS = 2_000;
-/** Clocks of two machines drift apart; this much a packet is followed: 1,000 parts per million at 50 packets a second. */
-const DRIFT_PER_PACKET_MS = 0.02;
+/**
+ * Clocks of two machines drift apart; this much a packet is followed: 1,000 parts per million at 50 packets a second.
+ * Upwards faster, so that it is the packets with little delay that are followed and not the delayed ones.
+ */
+const DRIFT_PER_PACKET_MS = { down: -0.02, up: 0.16 };
+/** The sender's clock may say something else than the arrivals by this much; beyond, it has been set. */
+const SENDER_CLOCK_OFF_MS = 250;
 /** Two runs that meet within this are continuous. */
 const SEAM_MS = 40;
 /** A source that another has relieved gets the track back when that one is silent for this time. */
@@ -99,6 +107,11 @@ export class TrackAssembler {
   #lastPosition = 0;
   /** How far the timeline is ahead of the arrivals, followed slowly. */
   #leadMs = 0;
+  /** The part of it that is drift: how far the sender's clock has got ahead of ours since sample 0. */
+  #driftMs = 0;
+  readonly #senderClock: SenderClock | undefined;
+  /** Sample 0 as the sender numbered it. */
+  #origin: { readonly ssrc: number; readonly timestamp: number } | undefined;
   #octets = 0;
   #late = 0;
   #duplicates = 0;
@@ -112,8 +125,11 @@ export class TrackAssembler {
     readonly sink: TrackSink;
     readonly clockRateHz: number;
     readonly payloadTypes: ReadonlySet<number>;
+    /** Fed by the caller with the stream's RTCP. Without it, or without reports, runs are placed by arrival. */
+    readonly senderClock?: SenderClock;
   }) {
     this.#sink = options.sink;
+    this.#senderClock = options.senderClock;
     this.#clockRateHz = options.clockRateHz;
     this.#payloadTypes = options.payloadTypes;
   }
@@ -132,6 +148,7 @@ export class TrackAssembler {
       samples: this.#samples,
       firstPacketTime: this.#firstPacketTime,
       lastPacketTime: this.#lastPacketTime,
+      senderStart: this.#senderStart(),
       sourceChanges: this.#sourceChanges,
       ignored: this.#ignored,
     };
@@ -254,26 +271,55 @@ export class TrackAssembler {
   /** What came first in sequence is known now: ties its timestamp to the timeline. */
   #settle(): void {
     this.#isSettling = false;
-    const first = this.#waiting[0]!;
-    this.#nextSequence = first.sequence;
+    this.#nextSequence = this.#waiting[0]!.sequence;
+    // A run begins with audio: what is none before it has its number, but no place.
+    const first = this.#waiting.find(({ payload }) => payload.length > 0) ?? this.#waiting[0]!;
     // The packet with the least delay tells when the run began.
     let began = first.arrivalTime;
     for (const { timestamp, arrivalTime } of this.#waiting) {
       const laterMs = (timestampDelta(timestamp, first.timestamp) * 1_000) / this.#clockRateHz;
       if (Math.abs(laterMs) < IMPLAUSIBLE_JUMP_MS) began = Math.min(began, arrivalTime - laterMs);
     }
-    if (this.#lastPacketTime === null) this.#firstPacketTime = began;
-    this.#anchor(first.timestamp, began);
+    if (this.#origin === undefined) {
+      this.#firstPacketTime = began;
+      this.#origin = { ssrc: first.ssrc, timestamp: first.timestamp };
+    }
+    this.#anchor(first.ssrc, first.timestamp, began);
   }
 
-  /** Ties `timestamp` to the place on the timeline where `time` lies; seamlessly when that is close. */
-  #anchor(timestamp: number, time: number): void {
+  /**
+   * Ties `timestamp`, which came at `time`, to its place on the timeline: by the sender's clock where that is known.
+   * By the arrival it is seamless when it is close.
+   */
+  #anchor(ssrc: number, timestamp: number, time: number): void {
     const elapsedMs = time - this.#firstPacketTime!;
-    const byClock = Math.round((elapsedMs * this.#clockRateHz) / 1_000);
-    const seam = (SEAM_MS * this.#clockRateHz) / 1_000;
+    const byArrival = elapsedMs + this.#driftMs;
+    const bySender = this.#senderElapsed(ssrc, timestamp, byArrival);
+    const byClock = Math.round(((bySender ?? byArrival) * this.#clockRateHz) / 1_000);
+    const seam = bySender === undefined ? (SEAM_MS * this.#clockRateHz) / 1_000 : 0;
     this.#lastTimestamp = timestamp;
     this.#lastPosition = byClock > this.#samples + seam ? byClock : this.#samples;
     this.#leadMs = (this.#lastPosition * 1_000) / this.#clockRateHz - elapsedMs;
+  }
+
+  /** From sample 0 by the sender's clock; undefined when it is not known, or not one clock. */
+  #senderElapsed(ssrc: number, timestamp: number, byArrival: number): number | undefined {
+    const origin = this.#origin;
+    const clock = this.#senderClock;
+    if (origin === undefined || clock === undefined) return undefined;
+    if (ssrc !== origin.ssrc && clock.cnameOf(ssrc) !== clock.cnameOf(origin.ssrc)) return undefined;
+    const start = clock.startOf(origin.ssrc, origin.timestamp);
+    const now = clock.timeOf(ssrc, timestamp);
+    if (start === undefined || now === undefined) return undefined;
+    return Math.abs(now - start - byArrival) > SENDER_CLOCK_OFF_MS ? undefined : now - start;
+  }
+
+  #senderStart(): TrackCounters["senderStart"] {
+    const origin = this.#origin;
+    const clock = this.#senderClock;
+    if (origin === undefined || clock === undefined) return null;
+    const time = clock.startOf(origin.ssrc, origin.timestamp);
+    return time === undefined ? null : { time, cname: clock.cnameOf(origin.ssrc) ?? null };
   }
 
   #wait(item: Waiting): void {
@@ -326,8 +372,10 @@ export class TrackAssembler {
       const off = this.#offMs(item);
       this.#lastPosition = this.#positionOf(item);
       this.#lastTimestamp = item.timestamp;
-      this.#leadMs += Math.max(-DRIFT_PER_PACKET_MS, Math.min(DRIFT_PER_PACKET_MS, off));
-    } else this.#anchor(item.timestamp, item.arrivalTime);
+      const drift = Math.max(DRIFT_PER_PACKET_MS.down, Math.min(DRIFT_PER_PACKET_MS.up, off));
+      this.#leadMs += drift;
+      this.#driftMs += drift;
+    } else this.#anchor(item.ssrc, item.timestamp, item.arrivalTime);
     this.#place(item);
   }
 

@@ -29,6 +29,8 @@ export type WriterCommand =
 export type WriterReport =
   | { readonly kind: "answer"; readonly question: number; readonly summary: TrackSummary | undefined }
   | { readonly kind: "started"; readonly track: number; readonly firstPacketTime: number }
+  /** The sender's clock has said when the track began. */
+  | { readonly kind: "aligned"; readonly track: number }
   | { readonly kind: "failed"; readonly track: number; readonly message: string };
 
 /** A track as the writer knows it. */

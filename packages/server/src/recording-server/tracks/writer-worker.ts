@@ -1,11 +1,19 @@
 import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { readReceivedBatch } from "../../media/index.ts";
+import { SenderClock } from "./sender-clock.ts";
 import { TrackAssembler, type TrackSink } from "./track-assembler.ts";
 import { TrackFile, type TrackFormat } from "./track-file.ts";
 import type { TrackSummary, WriterCommand, WriterReport } from "./writer-messages.ts";
 
 /** `kill -9` loses what is buffered here and no more. */
 const FLUSH_INTERVAL_MS = 500;
+
+interface LiveTrackEvents {
+  onStarted(firstPacketTime: number): void;
+  /** The sender's clock has said when the track began. */
+  onAligned(): void;
+  onFailed(message: string): void;
+}
 
 /** One track being written. A disk that fails is told once; the audio that it refuses is counted. */
 class LiveTrack implements TrackSink {
@@ -15,27 +23,27 @@ class LiveTrack implements TrackSink {
   readonly #formats = new Map<number, TrackFormat>();
   readonly #payloadTypes = new Set<number>();
   readonly #assembler: TrackAssembler;
-  readonly #onFailed: (message: string) => void;
-  readonly #onStarted: (firstPacketTime: number) => void;
+  readonly #senderClock: SenderClock;
+  readonly #tell: LiveTrackEvents;
   #file: TrackFile | undefined;
   #failed = false;
   #unwritten = 0;
   #isQuiet = true;
+  #hasStarted = false;
+  #isAligned = false;
 
-  constructor(
-    command: Extract<WriterCommand, { kind: "open" }>,
-    tell: { onStarted(firstPacketTime: number): void; onFailed(message: string): void },
-  ) {
+  constructor(command: Extract<WriterCommand, { kind: "open" }>, tell: LiveTrackEvents) {
     this.batches = command.batches;
     this.#path = command.path;
     this.#clockRateHz = command.clockRateHz;
-    this.#onStarted = tell.onStarted;
-    this.#onFailed = tell.onFailed;
+    this.#tell = tell;
     this.addFormats(command.formats);
+    this.#senderClock = new SenderClock(command.clockRateHz);
     this.#assembler = new TrackAssembler({
       sink: this,
       clockRateHz: command.clockRateHz,
       payloadTypes: this.#payloadTypes,
+      senderClock: this.#senderClock,
     });
   }
 
@@ -51,13 +59,21 @@ class LiveTrack implements TrackSink {
   }
 
   take(batch: ArrayBuffer): void {
-    this.#isQuiet = false;
-    const waited = this.#assembler.counters.firstPacketTime === null;
     for (const { kind, bytes, arrivalTime } of readReceivedBatch(batch)) {
-      if (kind === "rtp") this.#assembler.push(bytes, arrivalTime);
+      if (kind === "rtp") {
+        this.#isQuiet = false;
+        this.#assembler.push(bytes, arrivalTime);
+      } else this.#senderClock.take(bytes, arrivalTime);
     }
-    const { firstPacketTime } = this.#assembler.counters;
-    if (waited && firstPacketTime !== null) this.#onStarted(firstPacketTime);
+    if (this.#isAligned) return;
+    const { firstPacketTime, senderStart } = this.#assembler.counters;
+    if (!this.#hasStarted && firstPacketTime !== null) {
+      this.#hasStarted = true;
+      this.#tell.onStarted(firstPacketTime);
+    }
+    if (senderStart === null) return;
+    this.#isAligned = true;
+    this.#tell.onAligned();
   }
 
   /** Takes what lies in the port already, without waiting. */
@@ -73,14 +89,12 @@ class LiveTrack implements TrackSink {
 
   audio(payload: Uint8Array, payloadType: number): void {
     const format = this.#formats.get(payloadType) ?? "mulaw";
-    this.#attempt(payload.length, () => {
-      this.#file ??= new TrackFile(this.#path, format, this.#clockRateHz);
-      this.#file.append(payload, format);
-    });
+    this.#attempt(payload.length, () => this.#opened(format).append(payload, format));
   }
 
   silence(samples: number): void {
-    this.#attempt(samples, () => this.#file?.silence(samples));
+    const [format = "mulaw"] = this.#formats.values();
+    this.#attempt(samples, () => this.#opened(format).silence(samples));
   }
 
   /** Called now and then: a stream that has paused keeps nothing back. */
@@ -110,6 +124,11 @@ class LiveTrack implements TrackSink {
     };
   }
 
+  #opened(format: TrackFormat): TrackFile {
+    this.#file ??= new TrackFile(this.#path, format, this.#clockRateHz);
+    return this.#file;
+  }
+
   #attempt(octets: number, write: () => void): void {
     if (this.#failed) {
       this.#unwritten += octets;
@@ -120,7 +139,7 @@ class LiveTrack implements TrackSink {
     } catch (error) {
       this.#failed = true;
       this.#unwritten += octets;
-      this.#onFailed(error instanceof Error ? error.message : String(error));
+      this.#tell.onFailed(error instanceof Error ? error.message : String(error));
     }
   }
 }
@@ -139,6 +158,7 @@ main.on("message", (command: WriterCommand) => {
       const id = command.track;
       const track = new LiveTrack(command, {
         onStarted: (firstPacketTime) => report({ kind: "started", track: id, firstPacketTime }),
+        onAligned: () => report({ kind: "aligned", track: id }),
         onFailed: (message) => report({ kind: "failed", track: id, message }),
       });
       tracks.set(id, track);

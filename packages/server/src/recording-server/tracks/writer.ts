@@ -9,6 +9,8 @@ export interface OpenTrack {
   readonly formats: readonly (readonly [payloadType: number, format: TrackFormat])[];
   /** The first packet was written; epoch milliseconds. */
   readonly onStarted?: (firstPacketTime: number) => void;
+  /** The sender's clock has said when the track began; told once. */
+  readonly onAligned?: () => void;
   /** The disk refuses this track's audio; told once. */
   readonly onFailed?: (message: string) => void;
 }
@@ -106,6 +108,7 @@ export class TrackWriter {
       this.#questions.delete(message.question);
     } else if (message.kind === "started")
       this.#tracks.get(message.track)?.onStarted?.(message.firstPacketTime);
+    else if (message.kind === "aligned") this.#tracks.get(message.track)?.onAligned?.();
     else this.#tracks.get(message.track)?.onFailed?.(message.message);
   }
 }
