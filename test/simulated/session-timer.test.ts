@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DialogEnd, SipDialog } from "@callfork/server/signalling";
+import type { DialogEnd, InviteFailure, SipDialog, UserAgentHandlers } from "@callfork/server/signalling";
 import { type Party, refuseAll, SDP, World } from "./pair.ts";
 import { pass, RawPeer } from "./raw-peer.ts";
 
@@ -12,9 +12,12 @@ interface Scene {
 }
 
 /** The peer answers our INVITE with these lines; later requests get a 200 that repeats their Session-Expires. */
-async function called(lines: readonly (readonly [string, string])[]): Promise<Scene & { dialog: SipDialog }> {
+async function called(
+  lines: readonly (readonly [string, string])[],
+  options: { readonly sessionIntervalSeconds?: number } = {},
+): Promise<Scene & { dialog: SipDialog }> {
   const world = new World();
-  const platform = world.party("10.0.0.1", refuseAll);
+  const platform = world.party("10.0.0.1", refuseAll, options);
   const peer = new RawPeer(world, "10.0.0.2");
   const ends: DialogEnd[] = [];
   let dialog: SipDialog | undefined;
@@ -36,12 +39,16 @@ async function called(lines: readonly (readonly [string, string])[]): Promise<Sc
   return { world, platform, peer, ends, dialog };
 }
 
-async function incoming(lines: readonly string[]): Promise<Scene> {
+async function incoming(
+  lines: readonly string[],
+  options: { readonly sessionIntervalSeconds?: number } = {},
+): Promise<Scene> {
   const world = new World();
   const ends: DialogEnd[] = [];
-  const platform = world.party("10.0.0.1", {
+  const handlers: UserAgentHandlers = {
     onInvite: (invite) => invite.answer({ body: SDP }).attach({ onEnded: (end) => ends.push(end) }),
-  });
+  };
+  const platform = world.party("10.0.0.1", handlers, options);
   const peer = new RawPeer(world, "10.0.0.2");
   peer.send({ method: "INVITE", lines });
   await pass(world);
@@ -134,4 +141,96 @@ test("[R4028-9-1] the refresher is who the caller says, or the caller, or we whe
   const { peer } = await incoming(["Session-Expires: 60", "Supported: timer"]);
   const refused = peer.responses.find(({ status }) => status === 422);
   assert.equal(refused?.headers.get("Min-SE"), "90");
+});
+
+const WISH = { sessionIntervalSeconds: 1_800 };
+
+test("[R4028-7.1-1] INVITEs of ours ask for a session interval without naming a refresher; whoever the 2xx names does it", async () => {
+  for (const refresher of ["uac", "uas"] as const) {
+    const { peer, world, ends } = await called(
+      [
+        ["Session-Expires", `1800;refresher=${refresher}`],
+        ["Allow", "UPDATE"],
+      ],
+      WISH,
+    );
+    assert.equal(peer.last("INVITE").request.headers.get("Session-Expires"), "1800");
+    assert.equal(peer.last("INVITE").request.headers.has("Min-SE"), false);
+    peer.onRequest = (request, flow) =>
+      peer.respond({ request, flow }, 200, {
+        lines: [["Session-Expires", request.headers.get("Session-Expires") ?? ""]],
+      });
+    await pass(world, 1_700_000);
+    assert.equal(peer.methods.includes("UPDATE"), refresher === "uac");
+    await pass(world, 80_000);
+    assert.deepEqual(
+      ends.map(({ cause }) => cause),
+      refresher === "uac" ? [] : ["expired"],
+      "a peer that does not refresh gets BYE before the interval ends",
+    );
+  }
+});
+
+test("[R4028-7.3-1] a 422 to INVITE: the same call again with the longer interval, and Min-SE from then on; not for ever", async () => {
+  const world = new World();
+  const platform = world.party("10.0.0.1", refuseAll, WISH);
+  const peer = new RawPeer(world, "10.0.0.2");
+  const failures: InviteFailure[] = [];
+  let minimum = 1_800;
+  peer.onRequest = (request, flow) => {
+    if (request.method !== "INVITE") return;
+    minimum += 1_200;
+    peer.respond({ request, flow }, 422, { lines: [["Min-SE", String(minimum)]] });
+  };
+  platform.agent.invite(
+    { requestUri: "sip:raw@10.0.0.2", from: "sip:a@b", to: "sip:c@d", body: SDP },
+    { onAnswered: () => undefined, onFailed: (failure) => failures.push(failure) },
+  );
+  await pass(world, 1_000);
+  const invites = peer.requests.filter(({ method }) => method === "INVITE");
+  assert.deepEqual(
+    invites.map(({ headers }) => [
+      headers.get("Session-Expires"),
+      headers.get("Min-SE"),
+      headers.get("CSeq"),
+    ]),
+    [
+      ["1800", undefined, "1 INVITE"],
+      ["3000", "3000", "2 INVITE"],
+      ["4200", "4200", "3 INVITE"],
+      ["5400", "5400", "4 INVITE"],
+    ],
+  );
+  assert.equal(new Set(invites.map(({ headers }) => headers.get("Call-ID"))).size, 1);
+  assert.deepEqual(
+    failures.map(({ status }) => status),
+    [422],
+  );
+});
+
+test("[R4028-9-2] a caller that knows timers but asks for none is given ours, with us as refresher; one that does not is left alone", async () => {
+  const known = await incoming(["Supported: timer", "Min-SE: 2400", "Allow: UPDATE"], WISH);
+  const ok = known.peer.responses.at(-1);
+  assert.equal(ok?.headers.get("Session-Expires"), "2400;refresher=uas");
+  assert.equal(ok?.headers.has("Require"), false);
+  known.peer.onRequest = (request, flow) =>
+    known.peer.respond({ request, flow }, 200, { lines: [["Session-Expires", "2400;refresher=uac"]] });
+  await pass(known.world, 6_100_000);
+  assert.equal(known.peer.methods.filter((method) => method === "UPDATE").length, 5);
+  assert.equal(known.peer.last("UPDATE").request.headers.get("Session-Expires"), "2400;refresher=uac");
+  const unknown = await incoming([], WISH);
+  assert.equal(unknown.peer.responses.at(-1)?.headers.has("Session-Expires"), false);
+});
+
+test("a peer that has vanished costs the dialog: our refresh finds nobody", async () => {
+  const { peer, world, ends } = await called(
+    [
+      ["Session-Expires", "90;refresher=uac"],
+      ["Allow", "UPDATE"],
+    ],
+    WISH,
+  );
+  await pass(world, 85_000);
+  assert.ok(peer.methods.includes("UPDATE"));
+  assert.equal(ends.length, 1);
 });

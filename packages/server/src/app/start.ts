@@ -144,6 +144,7 @@ async function compose(
     random,
     log,
     userAgentName: `callfork/${VERSION}`,
+    sessionIntervalSeconds: config.sip.sessionInterval || undefined,
     strangers: entrance.strangers,
     isOverloaded: entrance.isOverloaded,
     onTurnedAway: (reason) => metrics.sipRefusedTotal.inc({ reason }),

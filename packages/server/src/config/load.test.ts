@@ -65,6 +65,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       maximumLoad: 95,
       maximumConnections: 10_000,
       maximumConnectionsPerAddress: 1_000,
+      sessionInterval: 1_800,
       transfers: "phones",
     },
     recorder: {

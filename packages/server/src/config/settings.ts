@@ -259,6 +259,16 @@ export const SETTINGS = {
       meaning: "Of these, accepted from one address.",
       read: same,
     }),
+    sessionInterval: setting({
+      schema: Type.Integer({ minimum: 0, maximum: 86_400 }),
+      standard: 1_800,
+      meaning:
+        "Seconds after which a call or recording session without a refresh is over (RFC 4028), asked for in calls that Callfork makes or takes; at least 90. 0 asks for nothing.",
+      read: (seconds): Read<number> =>
+        seconds === 0 || seconds >= 90
+          ? ok(seconds)
+          : { ok: false, error: "must be 0, or at least 90 seconds" },
+    }),
     transfers: setting({
       schema: choice("none", "phones", "all"),
       standard: "phones",

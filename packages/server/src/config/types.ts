@@ -52,6 +52,8 @@ export interface Config {
     readonly maximumLoad: number;
     readonly maximumConnections: number;
     readonly maximumConnectionsPerAddress: number;
+    /** Seconds; 0: none is asked for. */
+    readonly sessionInterval: number;
     readonly transfers: "none" | "phones" | "all";
   };
   readonly recorder: {

@@ -15,6 +15,8 @@ export interface Core {
   readonly userAgentName: string;
   readonly hashes: DigestHashes;
   readonly timers: TransactionTimers;
+  /** What we ask for ourselves (RFC 4028); undefined: nothing. */
+  readonly sessionIntervalSeconds: number | undefined;
   readonly transactions: TransactionLayer;
   readonly dialogs: DialogTable;
 }

@@ -3,6 +3,7 @@ import {
   Dialog,
   DigestClient,
   describeStatus,
+  parseMinSe,
   type SipRequest,
   type SipResponse,
   tagOf,
@@ -18,10 +19,20 @@ import { InviteDialog } from "./invite-dialog.ts";
 import type { OutgoingAck } from "./outgoing-ack.ts";
 import { isAddressText, OutgoingRequest, type RequestFailure } from "./outgoing-request.ts";
 import { Redirects } from "./redirects.ts";
-import type { InviteFailure, InviteOptions, OutgoingInvite, OutgoingInviteHandlers } from "./types.ts";
+import { minimumLines, SHORTEST_INTERVAL } from "./session-timer.ts";
+import type {
+  HeaderLine,
+  InviteFailure,
+  InviteOptions,
+  OutgoingInvite,
+  OutgoingInviteHandlers,
+} from "./types.ts";
 
 /** How long a peer may ring: RFC 3261 §16.6 gives proxies "more than 3 minutes", started anew by each provisional. */
 const RINGING_LIMIT_MS = 180_000;
+
+/** Proxies on the way that may each insist on a longer session interval. */
+const MAX_INTERVAL_REFUSALS = 3;
 
 /** Answers to one INVITE that are acknowledged; a peer that forks it further is not followed. */
 const MAX_FORKS = 16;
@@ -54,6 +65,9 @@ export class InviteClient implements OutgoingInvite {
   #givingUp: "canceled" | "timeout" | undefined;
   #timer: Timer | undefined;
   #deadline = 0;
+  #intervalSeconds: number | undefined;
+  #minimumSeconds = SHORTEST_INTERVAL;
+  #intervalRefusals = 0;
   readonly #onSettled: () => void;
 
   /** @param onSettled - called once when the invite has ended one way or the other */
@@ -68,6 +82,7 @@ export class InviteClient implements OutgoingInvite {
     const contact = { user: options.contactUser, parameters: options.contactParameters };
     this.#early = new EarlyDialogs(core, handlers, contact, this.#digest);
     this.#requestUri = options.requestUri;
+    this.#intervalSeconds = core.sessionIntervalSeconds;
     this.#redirects = new Redirects(options.requestUri);
     this.#request = this.#newRequest(options.destination);
   }
@@ -116,6 +131,7 @@ export class InviteClient implements OutgoingInvite {
     this.#early.restart();
     return createInitialRequest({
       ...this.#options,
+      headers: [...this.#timerLines(), ...(this.#options.headers ?? [])],
       requestUri: this.#requestUri,
       method: "INVITE",
       callId: this.callId,
@@ -208,6 +224,7 @@ export class InviteClient implements OutgoingInvite {
       return;
     }
     const { status, reason } = response;
+    if (status === 422 && this.#lengthenInterval(response)) return;
     if (Redirects.isRedirect(status)) this.#redirects.take(response);
     if (status < 600 && this.#redirect()) return; // §21.6: a 6xx speaks for every address
     this.#fail({ status, reason, response, cause: "rejected", message: `${status} ${reason}` });
@@ -225,15 +242,37 @@ export class InviteClient implements OutgoingInvite {
     this.#fail({ ...this.#ownFailure(statusOf(cause)), cause: told, message, ...why });
   }
 
+  #timerLines(): HeaderLine[] {
+    if (this.#intervalSeconds === undefined) return [];
+    return [["Session-Expires", String(this.#intervalSeconds)], ...minimumLines(this.#minimumSeconds)];
+  }
+
+  /** RFC 4028 §7.3: after 422 the same again, with the interval that somebody on the way insists on. */
+  #lengthenInterval(response: SipResponse): boolean {
+    const minimum = parseMinSe(response.headers.get("Min-SE") ?? "");
+    if (!minimum.ok || this.#intervalSeconds === undefined || this.#intervalRefusals >= MAX_INTERVAL_REFUSALS)
+      return false;
+    if (minimum.value.seconds <= this.#minimumSeconds) return false;
+    this.#intervalRefusals += 1;
+    this.#minimumSeconds = minimum.value.seconds;
+    this.#intervalSeconds = Math.max(this.#intervalSeconds, minimum.value.seconds);
+    this.#again(this.#redirects.followed.length > 0 ? undefined : this.#options.destination);
+    return true;
+  }
+
+  #again(destination: InviteOptions["destination"]): void {
+    if (this.#options.timeoutMs !== undefined) this.#startTimer(this.#deadline - this.#core.clock.now());
+    this.#request = this.#newRequest(destination);
+    this.#request.start();
+  }
+
   /** §8.1.3.4: the same To, From and Call-ID to the next address that a 3xx has named. */
   #redirect(): boolean {
     const uri = this.#redirects.next();
     if (uri === undefined) return false;
     this.#core.log.info({ callId: this.callId, uri }, "INVITE: redirected");
     this.#requestUri = uri;
-    if (this.#options.timeoutMs !== undefined) this.#startTimer(this.#deadline - this.#core.clock.now());
-    this.#request = this.#newRequest(undefined);
-    this.#request.start();
+    this.#again(undefined);
     return true;
   }
 

@@ -91,10 +91,8 @@ export class InviteDialog implements SipDialog, DialogOwner {
     this.remoteAllow = new Set(message.headers.list("Allow"));
     this.#isAcknowledged = false;
     this.#server = new DialogServer(this);
-    this.timer = new SessionTimer(core.clock, {
-      refresh: () => void this.#refresh(),
-      expire: () => void this.terminate("expired"),
-    });
+    const duties = { refresh: () => void this.#refresh(), expire: () => void this.terminate("expired") };
+    this.timer = new SessionTimer(core.clock, duties, core.sessionIntervalSeconds);
   }
 
   get handlers(): DialogHandlers | undefined {

@@ -32,6 +32,11 @@ export interface UserAgentOptions {
    * silence when they come faster still. Default 500.
    */
   readonly maximumRequestsPerSecond?: number;
+  /**
+   * Session interval (RFC 4028) that INVITEs of ours ask for, and 2xx to callers who know timers but ask for none;
+   * at least 90. Without it none is asked for, and those of peers are kept all the same.
+   */
+  readonly sessionIntervalSeconds?: number;
   /** How addresses that nobody knows are met; without it everybody is heard. */
   readonly strangers?: StrangerPolicy;
   /** True: requests outside dialogs get 503 with Retry-After, at the price of one datagram. Dialogs that stand go on. */

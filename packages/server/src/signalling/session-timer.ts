@@ -25,17 +25,22 @@ interface Agreement {
 }
 
 /**
- * The session timer of one dialog (RFC 4028). We never ask for one, but take part in what the peer or a proxy asks
- * for: refresh at half time when that is ours, BYE shortly before the end when no refresh came.
+ * The session timer of one dialog (RFC 4028): refresh at half time when that is ours, BYE shortly before the end when
+ * no refresh came. What the peer or a proxy asks for counts; our own wish where they ask for nothing.
  */
 export class SessionTimer {
   readonly #clock: Clock;
   readonly #duties: SessionTimerDuties;
+  readonly #wishedSeconds: number | undefined;
+  /** The largest Min-SE that a 422 has named: later requests repeat it (§7.4). */
+  #minimumSeconds = SHORTEST_INTERVAL;
   #agreement: Agreement | undefined;
   #refresh: Timer | undefined;
   #expiry: Timer | undefined;
 
-  constructor(clock: Clock, duties: SessionTimerDuties) {
+  /** @param wishedSeconds - for callers who know timers but ask for none */
+  constructor(clock: Clock, duties: SessionTimerDuties, wishedSeconds?: number) {
+    this.#wishedSeconds = wishedSeconds;
     this.#clock = clock;
     this.#duties = duties;
   }
@@ -54,10 +59,7 @@ export class SessionTimer {
   /** The header fields for our 2xx to an INVITE or UPDATE (§9); the timer starts anew. */
   answer(request: SipRequest): HeaderLine[] {
     const expires = parseSessionExpires(request.headers.get("Session-Expires") ?? "");
-    if (!expires.ok) {
-      this.stop();
-      return [];
-    }
+    if (!expires.ok) return this.#propose(request);
     const { seconds } = expires.value;
     // Table 2 of §9: who asks for the timer may name the refresher; a UAC that does not know timers cannot be it.
     const uacKnows =
@@ -69,12 +71,25 @@ export class SessionTimer {
     return lines;
   }
 
+  /** §9: the UAS may ask for a timer where the caller knows them but did not; the refresher are we, whom we can trust. */
+  #propose(request: SipRequest): HeaderLine[] {
+    const wished = this.#wishedSeconds;
+    const minimum = parseMinSe(request.headers.get("Min-SE") ?? "");
+    if (wished === undefined || !hasToken(request.headers, "Supported", "timer")) {
+      this.stop();
+      return [];
+    }
+    const seconds = Math.max(wished, minimum.ok ? minimum.value.seconds : 0);
+    this.#start({ seconds, refresher: "local" });
+    return [["Session-Expires", formatSessionTimer({ seconds, refresher: "uas" })]];
+  }
+
   /** For a re-INVITE or UPDATE of ours: the interval in force, and who refreshes, seen from this request (§7.4). */
   requestLines(): HeaderLine[] {
     if (this.#agreement === undefined) return [];
     const { seconds, refresher } = this.#agreement;
     const value = formatSessionTimer({ seconds, refresher: refresher === "local" ? "uac" : "uas" });
-    return [["Session-Expires", value]];
+    return [["Session-Expires", value], ...minimumLines(this.#minimumSeconds)];
   }
 
   /** A 422 to our refresh: true when another attempt with the peer's longer interval makes sense. */
@@ -82,6 +97,7 @@ export class SessionTimer {
     const minimum = parseMinSe(response.headers.get("Min-SE") ?? "");
     if (this.#agreement === undefined || !minimum.ok || minimum.value.seconds <= this.#agreement.seconds)
       return false;
+    this.#minimumSeconds = minimum.value.seconds;
     this.#agreement = { ...this.#agreement, seconds: minimum.value.seconds };
     return true;
   }
@@ -105,6 +121,11 @@ export class SessionTimer {
     const endMs = (seconds - Math.min(32, seconds / 3)) * 1_000;
     this.#expiry = this.#clock.setTimer(Math.min(endMs, LONGEST_TIMER_MS), () => this.#duties.expire());
   }
+}
+
+/** Min-SE where it is not the least there is (§5). */
+export function minimumLines(seconds: number): HeaderLine[] {
+  return seconds > SHORTEST_INTERVAL ? [["Min-SE", String(seconds)]] : [];
 }
 
 /** Intervals are told in 32 bits of seconds; clocks count milliseconds in 31 bits. */

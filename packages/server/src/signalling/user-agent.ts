@@ -23,6 +23,7 @@ import type { SipUserAgent, UserAgentOptions } from "./options.ts";
 import { isAddressText, OutgoingRequest } from "./outgoing-request.ts";
 import { screen } from "./screen.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { SHORTEST_INTERVAL } from "./session-timer.ts";
 import { Strangers } from "./strangers.ts";
 import { createTrace } from "./trace.ts";
 import { TransactionLayer } from "./transaction-layer.ts";
@@ -81,6 +82,8 @@ class Agent implements SipUserAgent {
       timers,
       transactions,
       hashes: options.hashes ?? NODE_HASHES,
+      sessionIntervalSeconds:
+        options.sessionIntervalSeconds && Math.max(options.sessionIntervalSeconds, SHORTEST_INTERVAL),
       dialogs: new DialogTable(),
     };
   }
