@@ -4,9 +4,8 @@ import { Baresip } from "./support/baresip.ts";
 import { Owned } from "./support/owned.ts";
 import { hears, openPhone } from "./support/phones.ts";
 import { without } from "./support/programs.ts";
-import { type RecordingJson, recordingOf } from "./support/recordings.ts";
+import { recordedBothVoices } from "./support/recorded.ts";
 import { TestServer } from "./support/server.ts";
-import { locate, wavSamples } from "./support/voices.ts";
 import { within } from "./support/waiting.ts";
 
 const owned = new Owned();
@@ -87,22 +86,10 @@ describe("baresip", { skip: without("baresip"), concurrency: 2 }, () => {
       await from.command("sndcode", key);
       assert.equal((await to.event("CALL_DTMF_START")).param, key);
     }
+    await Promise.all([alice.hears("bob"), bob.hears("alice")]);
     await bob.command("hangup");
     await alice.event("CALL_CLOSED");
 
-    const { recordings } = await server.get<{ recordings: RecordingJson[] }>("/v1/Recordings");
-    assert.equal(recordings.length, 1);
-    const recording = await recordingOf(server, recordings[0]?.source.call_id ?? "");
-    assert.equal(recording.status, "completed");
-    for (const [label, voice] of [
-      ["inbound", "alice"],
-      ["outbound", "bob"],
-    ] as const) {
-      const track = recording.tracks.find((each) => each.label === label);
-      assert.equal(track?.lost, 0, label);
-      const path = `/v1/Recordings/${recording.sid}/Tracks/${label}.wav`;
-      const { samples } = wavSamples(await server.bytes(path));
-      assert.ok(locate(samples.subarray(0, 12_000), voice), `${voice} on ${label}`);
-    }
+    await recordedBothVoices(server);
   });
 });

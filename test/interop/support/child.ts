@@ -9,6 +9,8 @@ export interface ChildOptions {
   /** Everything it prints goes here too. */
   readonly logFile?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it is told things by `type`. */
+  readonly input?: boolean;
 }
 
 export interface ChildEnd {
@@ -27,12 +29,13 @@ export class Child {
 
   constructor(program: string, args: readonly string[], options: ChildOptions) {
     this.#name = `${program} ${args.join(" ")}`;
-    const { cwd, logFile, env } = options;
+    const { cwd, logFile, env, input = false } = options;
     this.#process = spawn(program, args, {
       cwd,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input ? "pipe" : "ignore", "pipe", "pipe"],
       env: { ...environment(), ...env },
     });
+    this.#process.stdin?.on("error", () => {});
     const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: "a" });
     this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
@@ -83,6 +86,11 @@ export class Child {
     );
     if (found === "ended") throw new Error(`${this.#name} ended: ${this.#stdout}\n${this.#stderr}`);
     return found;
+  }
+
+  /** Writes a line to its standard input. */
+  type(line: string): void {
+    this.#process.stdin?.write(`${line}\n`);
   }
 
   signal(signal: NodeJS.Signals): void {
