@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { writeRtpHeader } from "@callfork/protocol/rtp";
+import { formatRtcp, ntpFromEpochMs, SDES_CNAME, writeRtpHeader } from "@callfork/protocol/rtp";
 import { formatMultipart, SipHeaders, type SipResponse } from "@callfork/protocol/sip";
 import { newObjectId, RECORDING_NAMESPACE } from "@callfork/protocol/siprec";
 import type {
@@ -24,6 +24,8 @@ import type {
 } from "../../packages/server/src/media/index.ts";
 import {
   END_OF_BATCH,
+  KIND_RTCP,
+  KIND_RTP,
   RECORD_HEAD_BYTES,
   recordLength,
 } from "../../packages/server/src/media/received-batch.ts";
@@ -119,13 +121,17 @@ export class FakeReceivers {
     packets: readonly { readonly bytes: Uint8Array; readonly arrivalTime: number }[],
   ): void {
     const receiver = this.onPort(port);
-    const taken = packets.filter(({ bytes }) => receiver.payloadTypes.includes(bytes[1]! & 0x7f));
+    const isRtcp = (packet: Uint8Array): boolean => packet[1]! >= 192 && packet[1]! <= 223;
+    const taken = packets.filter(
+      ({ bytes }) => isRtcp(bytes) || receiver.payloadTypes.includes(bytes[1]! & 0x7f),
+    );
     const length = taken.reduce((sum, { bytes }) => sum + recordLength(bytes.length), RECORD_HEAD_BYTES);
     const buffer = new ArrayBuffer(length);
     const view = new DataView(buffer);
     let at = 0;
     for (const { bytes, arrivalTime } of taken) {
       view.setUint16(at + 4, bytes.length, true);
+      view.setUint8(at + 6, isRtcp(bytes) ? KIND_RTCP : KIND_RTP);
       view.setFloat64(at + 8, arrivalTime, true);
       new Uint8Array(buffer).set(bytes, at + RECORD_HEAD_BYTES);
       at += recordLength(bytes.length);
@@ -536,6 +542,15 @@ export function stream(options: {
     packet.set(audio, 12);
     return { bytes: packet, arrivalTime: startTime + 20 * index };
   });
+}
+
+/** A compound packet that says when the sender took a sample. */
+export function senderReport(ssrc: number, ntpMs: number, rtpTimestamp: number, cname: string): Uint8Array {
+  const ntp = ntpFromEpochMs(ntpMs);
+  return formatRtcp([
+    { kind: "sr", ssrc, ntp, rtpTimestamp: rtpTimestamp >>> 0, packets: 1, octets: 160, reports: [] },
+    { kind: "sdes", chunks: [{ source: ssrc, items: [{ type: SDES_CNAME, value: cname }] }] },
+  ]);
 }
 
 /** Octets that tell where they belong. */
