@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { addToSequence, addToTimestamp, type RtcpPacket, type SenderReport } from "@callfork/protocol/rtp";
-import { eventsOf, type SeenRtp, startPlane, TestParty, until, untilStats, voice } from "./test-party.ts";
+import { eventsOf, type SeenRtp, startPlane, TestParty, until, untilStats, voice } from "./testing/party.ts";
 import type { MediaPlane, MediaPort } from "./types.ts";
 
 const FIRST_PORT = 41_200;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { PortsExhaustedError } from "../net/index.ts";
 import { MediaLostError } from "./errors.ts";
-import { eventsOf, LOCALHOST, startPlane, TestParty, until } from "./test-party.ts";
+import { eventsOf, LOCALHOST, startPlane, TestParty, until } from "./testing/party.ts";
 
 const FIRST_PORT = 42_000;
 const codecs = [{ name: "PCMU", clockRateHz: 8000, payloadType: 0 }];

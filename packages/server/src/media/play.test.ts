@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { encodePcma, encodePcmu, PCMU_SILENCE } from "@callfork/protocol/audio";
 import { addToSequence, addToTimestamp } from "@callfork/protocol/rtp";
-import { LOCALHOST, startPlane, TestParty, until, voice } from "./test-party.ts";
+import { LOCALHOST, startPlane, TestParty, until, voice } from "./testing/party.ts";
 import type { LegCodec, MediaPlane, MediaPort } from "./types.ts";
 
 const FIRST_PORT = 41_600;

@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { ntpFromEpochMs, type ReceiverReport } from "@callfork/protocol/rtp";
 import { type ReceivedPacket, readReceivedBatch } from "./received-batch.ts";
-import { buildRtp, eventsOf, startPlane, TestParty, until, untilStats, voice } from "./test-party.ts";
+import { buildRtp, eventsOf, startPlane, TestParty, until, untilStats, voice } from "./testing/party.ts";
 import type { MediaPlane, MediaPort } from "./types.ts";
 
 const FIRST_PORT = 41_400;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { addToSequence, addToTimestamp } from "@callfork/protocol/rtp";
-import { buildRtp, eventsOf, startPlane, TestParty, until, untilStats, voice } from "./test-party.ts";
+import { buildRtp, eventsOf, startPlane, TestParty, until, untilStats, voice } from "./testing/party.ts";
 import type { LegConnection, MediaPlane, MediaPort } from "./types.ts";
 
 const FIRST_PORT = 41_000;

@@ -9,7 +9,7 @@ import {
   type RtcpPacket,
   type SenderReport,
 } from "@callfork/protocol/rtp";
-import { type SeenRtp, startPlane, TestParty, until } from "./test-party.ts";
+import { type SeenRtp, startPlane, TestParty, until } from "./testing/party.ts";
 import type { MediaPlane, MediaPort } from "./types.ts";
 
 const FIRST_PORT = 41_800;

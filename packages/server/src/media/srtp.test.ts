@@ -21,7 +21,7 @@ import {
   until,
   untilStats,
   voice,
-} from "./test-party.ts";
+} from "./testing/party.ts";
 import type { LegConnection, MediaPlane, MediaPort, MediaSrtp } from "./types.ts";
 
 const FIRST_PORT = 43_000;

@@ -1,4 +1,4 @@
 import { createDgramPacketIo } from "./dgram-packet-io.ts";
-import { testPacketIo } from "./packet-io-suite.ts";
+import { testPacketIo } from "./testing/packet-io-suite.ts";
 
 testPacketIo("dgram", () => createDgramPacketIo());

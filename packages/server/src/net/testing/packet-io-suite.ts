@@ -3,8 +3,8 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
-import { MAX_PACKET_BYTES, type PacketIo, type PortIndex } from "./packet-io.ts";
-import { ListenError } from "./transport-error.ts";
+import { MAX_PACKET_BYTES, type PacketIo, type PortIndex } from "../packet-io.ts";
+import { ListenError } from "../transport-error.ts";
 
 const LOCALHOST = "127.0.0.1";
 

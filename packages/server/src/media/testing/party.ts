@@ -14,9 +14,9 @@ import {
   rtpTimestamp,
   writeRtpHeader,
 } from "@callfork/protocol/rtp";
-import type { Log } from "../observe/index.ts";
-import { createMediaPlane, type MediaPlaneOptions } from "./media-plane.ts";
-import type { MediaEvent, MediaId, MediaPlane, MediaStats, MediaTarget } from "./types.ts";
+import type { Log } from "../../observe/index.ts";
+import { createMediaPlane, type MediaPlaneOptions } from "../media-plane.ts";
+import type { MediaEvent, MediaId, MediaPlane, MediaStats, MediaTarget } from "../types.ts";
 
 export const LOCALHOST = "127.0.0.1";
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
