@@ -112,6 +112,18 @@ test("[R3264-8-2] [R3261-12.2.2-2] an offer that does not read or has too few li
   assert.equal(w.row.status, "in-progress");
 });
 
+test("the recorder offers only codecs that the call does not speak: 488, and the session goes on as it was", async () => {
+  const { w, recorder } = await recording();
+  const formats = ["8"];
+  const body = recorder.description([
+    { port: 30_000, formats },
+    { port: 30_002, formats },
+  ]);
+  assert.equal((await settled(w, recorder.dialog!.reinvite({ body }))).status, 488);
+  assert.equal(w.media.openCount, 2);
+  assert.ok(w.media.flows("inbound") && w.media.flows("outbound"));
+});
+
 test("[R7866-9.2-5] [R7866-9.1-10] [R7866-9.1-5] a snapshot request gets 200 without body, then a complete document of its own", async () => {
   const { w, recorder } = await recording();
   const response = await settled(w, recorder.askForSnapshot());

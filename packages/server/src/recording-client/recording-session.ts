@@ -301,6 +301,12 @@ export class RecordingSession {
       codecs: this.#codecs,
       isPaused: this.#options.owner.isPaused(),
     });
+    // A line we send on, offered without a codec of the call: to refuse the offer loses less than to refuse the line.
+    const loses = offer.media.some(
+      ({ port }, index) =>
+        port !== 0 && answer.media[index]!.port === 0 && this.#options.media.lines[index]?.port,
+    );
+    if (loses) return { status: 488 };
     this.#sent = answer;
     this.#apply(negotiate(answer, offer, "local"));
     return { status: 200, body: descriptionBody(answer) };
