@@ -322,6 +322,32 @@ test("[R3261-22-1] a challenge is answered with the next CSeq and the same Call-
   assert.equal(failures.length, 0);
 });
 
+test("[R7616-3.3-4] re-INVITE and BYE may be challenged anew, with or without `stale`; they get through with the new nonce", async () => {
+  const { peer, world, dialogs } = await calling({ credentials: { username: "a", password: "b" } });
+  const challenge = (nonce: string) =>
+    [["WWW-Authenticate", `Digest realm="r", nonce="${nonce}", algorithm=MD5, qop="auth"`]] as const;
+  peer.respond(peer.last("INVITE"), 401, { lines: challenge("1") });
+  await pass(world);
+  peer.respond(peer.last("INVITE"), 200);
+  await pass(world);
+  void dialogs[0]?.reinvite({ body: SDP });
+  await pass(world);
+  peer.respond(peer.last("INVITE"), 401, { lines: challenge("2") });
+  await pass(world);
+  assert.match(peer.last("INVITE").request.headers.get("Authorization") ?? "", /nonce="2".*nc=00000001/);
+  peer.respond(peer.last("INVITE"), 200);
+  await pass(world);
+  const bye = dialogs[0]?.bye();
+  await pass(world);
+  peer.respond(peer.last("BYE"), 401, { lines: challenge("3") });
+  await pass(world);
+  assert.match(peer.last("BYE").request.headers.get("Authorization") ?? "", /nonce="3".*nc=00000001/);
+  peer.respond(peer.last("BYE"), 401, { lines: challenge("4") }); // and that was that
+  await pass(world);
+  await bye;
+  assert.equal(peer.methods.filter((method) => method === "BYE").length, 2);
+});
+
 test("[R3261-22-1] credentials that are refused are not tried again", async () => {
   const { peer, world, failures } = await calling({ credentials: { username: "a", password: "b" } });
   const lines = [["WWW-Authenticate", 'Digest realm="r", nonce="1", qop="auth"']] as const;

@@ -21,6 +21,18 @@ interface Challenge {
   count: number;
 }
 
+interface ReadChallenge {
+  readonly challenge: Challenge;
+  readonly stale: boolean;
+}
+
+/** SHA-256 before MD5; with protection before without, whatever the hash. */
+function isStronger(a: Challenge, b: Challenge): boolean {
+  const strength = ({ qop, algorithm }: Challenge): number =>
+    (qop === undefined ? 0 : 2) + (algorithm.startsWith("SHA-256") ? 1 : 0);
+  return strength(a) > strength(b);
+}
+
 /** Realms that one client answers; more challenges than this are nothing a call needs. */
 const MAX_REALMS = 4;
 
@@ -41,15 +53,16 @@ export class DigestClient {
   }
 
   /**
-   * Takes a 401 or 407. Of the challenges of one realm the first one understood counts: servers list what they like
-   * best on top (RFC 8760 §2.4).
+   * Takes a 401 or 407. Of the challenges of one realm the strongest counts, of equally strong ones the first: RFC 8760
+   * §2.4 goes by the server's order, which anybody on the way can change.
    *
-   * @returns whether another attempt makes sense: there is a challenge we can answer, and either its realm is new or
-   *   the old nonce had only grown stale. Wrong credentials are not sent twice.
+   * @param isFirst - the first refusal of this request: credentials it carried from the start may have grown old
+   *   without a word (`stale` is only a hint, RFC 7616 §3.3), so another nonce is worth one more attempt
+   * @returns whether another attempt makes sense: there is a challenge we can answer, and its realm is new, its nonce
+   *   had only grown stale, or see `isFirst`. Wrong credentials are not sent twice.
    */
-  takeChallenge(response: SipResponse): boolean {
-    const seen = new Set<string>();
-    let retry = false;
+  takeChallenge(response: SipResponse, isFirst = false): boolean {
+    const strongest = new Map<string, ReadChallenge>();
     for (const [name, header] of [
       ["WWW-Authenticate", "Authorization"],
       ["Proxy-Authenticate", "Proxy-Authorization"],
@@ -58,15 +71,18 @@ export class DigestClient {
         const read = this.#read(line, header);
         if (read === undefined) continue;
         const key = `${header} ${read.challenge.realm}`;
-        if (seen.has(key)) continue;
-        seen.add(key);
-        const known = this.#challenges.get(key);
-        if (known !== undefined && !read.stale) continue;
-        if (known === undefined && this.#challenges.size >= MAX_REALMS) continue;
-        if (known?.nonce === read.challenge.nonce) continue; // "stale" with the very nonce we used leads nowhere
-        this.#challenges.set(key, read.challenge);
-        retry = true;
+        const best = strongest.get(key);
+        if (best === undefined || isStronger(read.challenge, best.challenge)) strongest.set(key, read);
       }
+    }
+    let retry = false;
+    for (const [key, { challenge, stale }] of strongest) {
+      const known = this.#challenges.get(key);
+      if (known !== undefined && !stale && !isFirst) continue;
+      if (known === undefined && this.#challenges.size >= MAX_REALMS) continue;
+      if (known?.nonce === challenge.nonce) continue; // "stale" with the very nonce we used leads nowhere
+      this.#challenges.set(key, challenge);
+      retry = true;
     }
     return retry;
   }
@@ -106,7 +122,7 @@ export class DigestClient {
     return formatAuthParams({ scheme: "Digest", params });
   }
 
-  #read(line: string, header: Challenge["header"]): { challenge: Challenge; stale: boolean } | undefined {
+  #read(line: string, header: Challenge["header"]): ReadChallenge | undefined {
     const parsed = parseAuthParams(line);
     if (!parsed.ok || parsed.value.scheme.toLowerCase() !== "digest") return undefined;
     const { params } = parsed.value;

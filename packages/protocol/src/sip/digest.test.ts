@@ -72,11 +72,41 @@ for (const algorithm of ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess"] as const)
   });
 }
 
-test("[R7616-3.7-1] of several challenges for one realm the first one understood is answered", () => {
-  const server = new DigestServer({ realm: "r", secret, hashes });
+test("[R7616-3.7-1] of several challenges for one realm the strongest is answered, wherever it stands; others are passed over", () => {
+  for (const algorithms of [
+    ["SHA-256", "MD5"],
+    ["MD5", "SHA-256"],
+  ] as const) {
+    const server = new DigestServer({ realm: "r", secret, hashes, algorithms });
+    const client = new DigestClient(alice, hashes, random);
+    client.takeChallenge(challenged(server, 0));
+    assert.match(authorized(client).headers.get("Authorization") ?? "", /algorithm=SHA-256/);
+  }
+  const offer = (...lines: string[]) => {
+    const response = challenged(new DigestServer({ realm: "r", secret, hashes }), 0);
+    response.headers.delete("WWW-Authenticate");
+    for (const line of lines) response.headers.append("WWW-Authenticate", line);
+    const client = new DigestClient(alice, hashes, random);
+    const retries = client.takeChallenge(response);
+    return retries ? (authorized(client).headers.get("Authorization") ?? "") : undefined;
+  };
+  const rest = 'realm="r", nonce="n"';
+  assert.equal(offer(`Digest ${rest}, qop="auth-int"`), undefined, "auth-int alone is not spoken");
+  assert.equal(offer(`Digest ${rest}, algorithm=SHA-512-256, qop="auth"`, 'Basic realm="r"'), undefined);
+  assert.match(offer(`Digest ${rest}, qop="auth-int,auth"`) ?? "", /qop=auth,/);
+  assert.match(
+    offer(`Digest ${rest}, algorithm=SHA-256, qop="auth-int"`, `Digest ${rest}, qop="auth"`) ?? "",
+    /algorithm|qop=auth/,
+  );
+});
+
+test("[R7616-3.3-3] a new nonce without `stale` is tried once when it is the request's first refusal", () => {
   const client = new DigestClient(alice, hashes, random);
-  client.takeChallenge(challenged(server, 0));
-  assert.match(authorized(client).headers.get("Authorization") ?? "", /algorithm=SHA-256/);
+  const server = new DigestServer({ realm: "r", secret, hashes });
+  assert.equal(client.takeChallenge(challenged(server, 0), true), true);
+  assert.equal(client.takeChallenge(challenged(server, 1), false), false, "the password was wrong");
+  assert.equal(client.takeChallenge(challenged(server, 2), true), true, "a later request of the dialog");
+  assert.equal(client.takeChallenge(challenged(server, 2), true), false, "the very same nonce");
 });
 
 test("[R7616-3.4-1] the nonce count rises with each request, and a count used twice is refused as stale", () => {

@@ -236,7 +236,7 @@ export class OutgoingRequest {
     const { digest } = this.#options;
     const mayRetry = this.#challenges < MAX_CHALLENGES && this.#options.isWanted?.() !== false;
     if (isChallenge && digest !== undefined && mayRetry) {
-      if (digest.takeChallenge(response)) {
+      if (digest.takeChallenge(response, this.#challenges === 0)) {
         this.#challenges += 1;
         this.#routed = this.#create();
         this.#attempt();
