@@ -123,9 +123,9 @@ test("a refusal that counts for all (6xx) ends the list", async () => {
   assert.equal(w.row.status, "stopped");
 });
 
-test("secure=true and TLS are not spoken: an honest error, and no INVITE in the clear", async () => {
+test("[R4568-8-2] secure=true and TLS where this node has none: an honest error, and no INVITE in the clear", async () => {
   for (const [uri, code] of [
-    [`sip:srs@${RECORDER};secure=true`, 32207],
+    [`sip:srs@${RECORDER};secure=true`, 31910],
     [`sip:srs@${RECORDER};transport=tls`, 31910],
     [`sips:srs@${RECORDER}`, 31910],
   ] as const) {

@@ -248,6 +248,7 @@ export class FakeCall implements CallTap {
   party = (): CallParty => ({ aor: "sip:alice@example.com", displayName: "Alice" });
   counterpart = (): CallParty => this.other;
   direction = (): ReturnType<CallTap["direction"]> => this.way;
+  encryption = (): undefined => {};
   sipSessionId = (): string | undefined => this.session;
 
   onChange(handler: () => void): () => void {

@@ -1,4 +1,4 @@
-import type { Direction } from "@callfork/protocol/sdp";
+import type { CryptoSuite, Direction } from "@callfork/protocol/sdp";
 import type { CallbackRequest } from "./callbacks.ts";
 import type { CallRecord, NumberRecord, SiprecRecord, SiprecTrack, TrunkRecord } from "./records.ts";
 
@@ -169,6 +169,8 @@ export interface CallTap {
   direction(): Direction;
   /** RFC 7989 identifier of the leg's dialog where there is one. */
   sipSessionId(): string | undefined;
+  /** The suite that protects the media of the call's leg; `undefined`: it goes in the clear. */
+  encryption(): CryptoSuite | undefined;
   /** Media is up, answered, or a changed one of the above. Returns a function that takes the handler off. */
   onChange(handler: () => void): () => void;
   /** Called once, before the legs' ports are closed. */

@@ -64,6 +64,10 @@ export class Tap implements CallTap {
     return this.#bridged ?? this.#rung ?? this.#dialled;
   }
 
+  encryption(): ReturnType<CallTap["encryption"]> {
+    return this.#leg.media.line?.srtp?.receive.suite;
+  }
+
   sipSessionId(): string | undefined {
     return this.#sipSessionId;
   }

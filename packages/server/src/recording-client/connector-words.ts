@@ -2,13 +2,8 @@ import { isToken } from "@callfork/protocol/text";
 import type { CallRecord, SiprecRecord } from "../calls/index.ts";
 import type { HeaderLine } from "../signalling/index.ts";
 import type { ExtensionElement } from "./metadata.ts";
-import {
-  type RecorderFailure,
-  SECURE_MEDIA_CODE,
-  UNSUPPORTED_EDGE_CODE,
-  URI_PARAMETER_CODE,
-} from "./recorder-failure.ts";
-import { type ConnectorPlan, isOwnHeader, type Recorder } from "./recorders.ts";
+import { UNSUPPORTED_EDGE_CODE, URI_PARAMETER_CODE } from "./recorder-failure.ts";
+import { type ConnectorPlan, isOwnHeader } from "./recorders.ts";
 
 /** Own extension data stands in a namespace of its own, so that no custom parameter can pass for it. */
 export const CALL_DATA_NAMESPACE = "urn:callfork:call:1";
@@ -35,15 +30,6 @@ export function problemsOf({
       ...warnings.map((warning) => ({ code: URI_PARAMETER_CODE, text: `${shownUri}: ${warning}` })),
     ]),
   ];
-}
-
-/** What a connector may ask for and this version does not do: better no session than one that is not what was asked. */
-export function unsupportedBy({ secure, shownUri }: Recorder): RecorderFailure | undefined {
-  if (secure) {
-    const text = `${shownUri}: secure=true asks for SRTP, which this version does not send`;
-    return { code: SECURE_MEDIA_CODE, text, tryNext: true };
-  }
-  return undefined;
 }
 
 /** What goes into the session of the metadata, by the connector's switches. */

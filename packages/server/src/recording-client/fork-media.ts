@@ -1,3 +1,4 @@
+import { sameKeying } from "@callfork/protocol/srtp";
 import type { SiprecTrackReport } from "../calls/index.ts";
 import type { ForkConnection, MediaEvent, MediaPlane, MediaPort, MediaStats } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
@@ -135,7 +136,7 @@ export class ForkMedia {
     return {
       label,
       codec: this.#codecs.get(label) ?? null,
-      encryption: null,
+      encryption: this.#connected.get(label)?.srtp?.send.suite ?? null,
       packets: (before?.packets ?? 0) + (stats?.sent.packets ?? 0),
       octets: (before?.octets ?? 0) + (stats?.sent.octets ?? 0),
       lost: lost === null && before?.lost == null ? null : (before?.lost ?? 0) + (lost ?? 0),
@@ -225,8 +226,14 @@ function isSame(a: ForkConnection | undefined, b: ForkConnection): boolean {
     a.remote.rtpPort === b.remote.rtpPort &&
     a.remote.rtcpPort === b.remote.rtcpPort &&
     a.clockRateHz === b.clockRateHz &&
+    isSameSrtp(a.srtp, b.srtp) &&
     a.withhold === b.withhold &&
     a.payloadTypes.size === b.payloadTypes.size &&
     [...a.payloadTypes].every(([from, to]) => b.payloadTypes.get(from) === to)
   );
+}
+
+function isSameSrtp(a: ForkConnection["srtp"], b: ForkConnection["srtp"]): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return sameKeying(a.send, b.send) && sameKeying(a.receive, b.receive);
 }

@@ -4,7 +4,7 @@ import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
 import { CallDocument } from "./call-document.ts";
 import type { CallIdentity } from "./call-identity.ts";
-import { extensionsOf, parameterHeaders, problemsOf, unsupportedBy } from "./connector-words.ts";
+import { extensionsOf, parameterHeaders, problemsOf } from "./connector-words.ts";
 import type { ClientContext } from "./context.ts";
 import { SiprecOverError } from "./errors.ts";
 import { ForkGaps } from "./fork-gaps.ts";
@@ -267,11 +267,6 @@ export class Fork {
 
   #invite(): void {
     const recorder = this.#recorder;
-    const unsupported = unsupportedBy(recorder);
-    if (unsupported !== undefined) {
-      this.#attemptFailed(unsupported);
-      return;
-    }
     const { tap, plan } = this.#setup;
     const { headers, problems } = parameterHeaders(plan, this.record.parameters);
     for (const problem of problems) this.#warn(URI_PARAMETER_CODE, problem);
@@ -283,6 +278,7 @@ export class Fork {
       plan,
       media: this.#media,
       codecs: forkCodecs(tap),
+      encryption: tap.encryption(),
       headers,
       owner: {
         codecs: () => forkCodecs(tap),

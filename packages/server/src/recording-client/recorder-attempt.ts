@@ -1,5 +1,10 @@
-import { createRecordingOffer, readRecordingAnswer } from "@callfork/protocol/offer-answer";
-import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
+import {
+  createRecordingOffer,
+  type MediaSecurity,
+  readRecordingAnswer,
+  suitesAtLeast,
+} from "@callfork/protocol/offer-answer";
+import type { Codec, CryptoSuite, SessionDescription } from "@callfork/protocol/sdp";
 import { formatHostPort } from "@callfork/protocol/sip";
 import {
   LEGACY_METADATA_MEDIA_TYPE,
@@ -30,6 +35,8 @@ export interface AttemptOptions {
   readonly plan: ConnectorPlan;
   readonly media: ForkMedia;
   readonly codecs: readonly Codec[];
+  /** What protects the call: a copy that is secured is offered nothing weaker (RFC 7866 §12.2). */
+  readonly encryption: CryptoSuite | undefined;
   /** Custom parameters that go as header fields. */
   readonly headers: readonly HeaderLine[];
   readonly owner: SessionOwner;
@@ -109,7 +116,15 @@ export class RecorderAttempt {
       origin: { sessionId },
       address: lines.find(({ port }) => port)?.port?.address ?? "0.0.0.0",
       tracks: offeredTracks(lines, codecs, this.#options.owner.isPaused()),
+      security: this.#security,
     });
+  }
+
+  /** `secure=true`: SRTP or nothing. Without it offers are in the clear, and a recorder that asks for SRTP gets it. */
+  get #security(): MediaSecurity {
+    const { recorder, encryption, context } = this.#options;
+    const policy = recorder.secure ? "required" : "offered";
+    return { policy, suites: suitesAtLeast(encryption), random: context.random };
   }
 
   #answered(
@@ -135,6 +150,7 @@ export class RecorderAttempt {
       label: this.#label,
       told,
       isPaused,
+      security: this.#security,
       owner,
       clock: context.clock,
       random: context.random,

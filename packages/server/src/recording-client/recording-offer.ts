@@ -1,4 +1,9 @@
-import { createAnswer, type NegotiatedMedia, stampOrigin } from "@callfork/protocol/offer-answer";
+import {
+  createAnswer,
+  type MediaSecurity,
+  type NegotiatedMedia,
+  stampOrigin,
+} from "@callfork/protocol/offer-answer";
 import {
   type Codec,
   isTelephoneEvent,
@@ -52,6 +57,7 @@ export interface ForkAnswerOptions {
   readonly lines: readonly TrackLine[];
   readonly codecs: readonly Codec[];
   readonly isPaused?: boolean;
+  readonly security?: MediaSecurity | undefined;
 }
 
 /**
@@ -59,7 +65,7 @@ export interface ForkAnswerOptions {
  * our own offer also where it left them out.
  */
 export function answerRecorder(offer: SessionDescription, options: ForkAnswerOptions): SessionDescription {
-  const { sessionId, address, previous, lines, codecs, isPaused = false } = options;
+  const { sessionId, address, previous, lines, codecs, isPaused = false, security } = options;
   const direction = isPaused ? "inactive" : "sendonly";
   const { description } = createAnswer(offer, {
     origin: { sessionId },
@@ -69,6 +75,8 @@ export function answerRecorder(offer: SessionDescription, options: ForkAnswerOpt
       return port ? { port: port.rtpPort, rtcpPort: port.rtcpPort, direction } : null;
     }),
     codecs: codecs.map(({ name, clockRateHz, channels }) => ({ name, clockRateHz, channels })),
+    previous,
+    security,
   });
   const media = description.media.map((line, index) => {
     const label = lines[index]?.label;
@@ -102,6 +110,7 @@ export function connectionOf(
     payloadTypes,
     clockRateHz: codecs.find(({ payloadType }) => payloadTypes.has(payloadType))?.clockRateHz ?? 8000,
     cname,
+    ...(line.srtp !== undefined && { srtp: line.srtp }),
   };
 }
 

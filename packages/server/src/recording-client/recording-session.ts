@@ -1,5 +1,6 @@
 import {
   createRecordingOffer,
+  type MediaSecurity,
   type NegotiatedMedia,
   negotiate,
   readRecordingAnswer,
@@ -61,6 +62,7 @@ export interface RecordingSessionOptions {
   readonly sessionId: string;
   readonly local: SessionDescription;
   readonly negotiated: readonly NegotiatedMedia[];
+  readonly security?: MediaSecurity;
   readonly media: ForkMedia;
   /** Those of `local`. */
   readonly codecs: readonly Codec[];
@@ -294,6 +296,7 @@ export class RecordingSession {
     const offer = found.description;
     if (offer.media.length < this.#sent.media.length) return { status: 488 }; // RFC 3264 §8: lines never go
     const answer = answerRecorder(offer, {
+      security: this.#options.security,
       sessionId: this.#options.sessionId,
       address: this.#address,
       previous: this.#sent,
@@ -339,6 +342,7 @@ export class RecordingSession {
       address: this.#address,
       tracks: offeredTracks(media.lines, this.#codecs, this.#options.owner.isPaused()),
       previous: this.#sent,
+      security: this.#options.security,
     });
   }
 
