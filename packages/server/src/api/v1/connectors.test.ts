@@ -74,7 +74,7 @@ test("connectors: what is wrong is said clearly", async () => {
     [{ SipUri: "http://x" }, 31942, /sip:/],
     [{ SipUri: "sip:a@b c" }, 31942, /SipUri/],
     [{ SipUri: ["sip:a@192.0.2.1", "sip:@@"] }, 31942, /SipUri/],
-    [{ SipUri: "sip:a@192.0.2.1;secure=true" }, 31942, /not in this version/],
+    [{ SipUri: "sip:a@192.0.2.1;secure=true;transport=udp" }, 31942, /needs TLS/],
     [{ SipUri: "sips:a@192.0.2.1;transport=udp" }, 31942, /recorder's SIP URI/],
     [{ CredentialsHeaderName: "X Auth" }, 31942, /header name/],
     [{ CredentialsHeaderName: "Via" }, 31942, /SIP itself needs/],
