@@ -25,7 +25,7 @@ function packets(w: RecordingWorld, count: number): number {
   return w.media.forks.reduce((sum, { sent }) => sum + sent, 0);
 }
 
-test("[R7866-7.1.1.1-3] pause: packets stop before the answer to the request, lines go inactive, the session is no longer recorded; resume takes all of it back", async () => {
+test("[R7866-7.1.1.1-3] [R7865-6.4-2] [R7865-6.4-3] pause: packets stop before the answer to the request, lines go inactive, the session is no longer recorded; resume takes all of it back", async () => {
   const { w, recorder } = await recording();
   assert.equal(packets(w, 10), 20);
   const paused = await w.client.pause(w.call.callSid, "n");

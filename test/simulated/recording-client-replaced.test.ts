@@ -26,7 +26,7 @@ async function speak(w: RecordingWorld, ms: number): Promise<void> {
 
 const sent = (w: RecordingWorld) => w.media.forks.reduce((sum, fork) => sum + fork.sent, 0);
 
-test("a recorder says BYE in the middle of the call: the next one goes on at once, as the same resource with the same identities", async () => {
+test("[R7865-6.10-3] [R7865-6.2-4] a recorder says BYE in the middle of the call: the next one goes on at once, as the same resource with the same identities", async () => {
   const { w, first, second } = await pair();
   const sid = w.row.sid;
   await speak(w, 1_000);

@@ -209,7 +209,8 @@ test("[R3264-8-1] the version of o= rises with what is sent, a refused offer inc
   const versionOf = (body: SipBody | undefined) => /o=- 9 (\d+) /.exec(textOf(body))?.[1];
   assert.match(formatSessionDescription(local), /o=- 9 1 /);
   const part = { mediaType: "application/sdp", contentType: "application/sdp", disposition: undefined };
-  const inactive = { ...part, bytes: utf8Encode(ANSWER.replace("recvonly", "inactive")) };
+  const offer = ANSWER.replace("recvonly", "inactive").replace("AVP 0", "AVP 0 8");
+  const inactive = { ...part, bytes: utf8Encode(offer) };
   assert.equal(versionOf((await handlers.onUpdate?.({} as never, [inactive]))?.body), "2");
   const alaw = { name: "PCMA", clockRateHz: 8000, payloadType: 8, channels: 1 };
   await change("carol", alaw); // offers sendonly again
