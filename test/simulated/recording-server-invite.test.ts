@@ -17,6 +17,7 @@ import {
   sdpPart,
   speech,
   stream,
+  text,
 } from "./recorder-world.ts";
 
 const TWO: readonly Line[] = [
@@ -241,7 +242,7 @@ test("[R7866-9-1] metadata is found in any order, under either type, with its di
   ]) {
     const { dialog } = await world.invite(body(...parts));
     const { sid } = [...world.store.rows.values()].at(-1)!;
-    assert.equal(await world.recorder.library.metadataXml(ACCOUNT, sid), xml);
+    assert.equal(text((await world.recorder.library.metadataXml(ACCOUNT, sid))!.octets), xml);
     await world.settle(dialog!.bye());
     await world.until(() => world.recorder.liveCount === 0);
     assert.deepEqual(

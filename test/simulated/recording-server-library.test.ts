@@ -4,6 +4,7 @@ import { parseWav, pcmOf } from "@callfork/protocol/audio";
 import {
   ACCOUNT,
   body,
+  bytes,
   completeXml,
   drainFile,
   metadataPart,
@@ -16,6 +17,7 @@ import {
   senderReport,
   speech,
   stream,
+  text,
 } from "./recorder-world.ts";
 
 const OTHER = "AC00000000000000000000000000000002";
@@ -134,7 +136,7 @@ test("metadata is given as it came, and every version as JSON", async (t) => {
   }
   const { sid } = await world.hangUp(dialog);
   const { library } = world.recorder;
-  assert.equal(await library.metadataXml(ACCOUNT, sid), complete);
+  assert.deepEqual((await library.metadataXml(ACCOUNT, sid))!.octets, bytes(complete));
   const json = (await library.metadataJson(ACCOUNT, sid)) as {
     readonly recording_sid: string;
     readonly versions: readonly {
@@ -174,6 +176,34 @@ test("metadata is given as it came, and every version as JSON", async (t) => {
   assert.match(json.versions[0]!.time, /^2026-01-01T00:00:00/);
 });
 
+test("a document is given back byte for byte, whatever its encoding, and read all the same", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const xml = completeXml(newCast()).replace("Alice", "Aliç€").replace("UTF-8", "UTF-16");
+  const utf16 = Uint8Array.from(Buffer.from(`\ufeff${xml}`, "utf16le"));
+  const marked = Uint8Array.of(0xef, 0xbb, 0xbf, ...bytes(xml.replace("UTF-16", "UTF-8")));
+  const broken = Uint8Array.from(Buffer.from(completeXml(newCast()).replace("Alice", "Ali\xe7e"), "latin1"));
+  for (const [octets, name] of [
+    [utf16, "Aliç€"],
+    [marked, "Aliç€"],
+    [broken, "Ali\ufffde"],
+  ] as const) {
+    const offer = sdpPart(sdp([{ label: "inbound" }, { label: "outbound" }]));
+    const { dialog } = await world.invite(body(offer, metadataPart(octets)));
+    const { sid } = [...world.store.rows.values()].at(-1)!;
+    const row = (await world.recorder.library.find(ACCOUNT, sid))!;
+    assert.equal(row.participants[0]!.name, name);
+    const file = (await world.recorder.library.metadataXml(ACCOUNT, sid))!;
+    assert.deepEqual(Buffer.from(file.octets), Buffer.from(octets));
+    const history = (await world.recorder.library.metadataJson(ACCOUNT, sid)) as {
+      versions: { document: string; document_base64: string | null }[];
+    };
+    assert.match(history.versions[0]!.document, new RegExp(`<name>${name}</name>`));
+    const base64 = octets === marked ? null : Buffer.from(octets).toString("base64");
+    assert.equal(history.versions[0]!.document_base64, base64);
+    await world.hangUp(dialog!);
+  }
+});
+
 test("a vCon names parties, channels and the metadata", async (t) => {
   const world = await RecorderWorld.start(t);
   const { dialog } = await world.record();
@@ -185,7 +215,10 @@ test("a vCon names parties, channels and the metadata", async (t) => {
   };
   assert.equal(vcon.parties.length, 2);
   assert.deepEqual(vcon.dialog[0]!.parties, [[0], [1]]);
-  assert.equal(vcon.attachments[0]!.body, await world.recorder.library.metadataXml(ACCOUNT, sid));
+  assert.equal(
+    vcon.attachments[0]!.body,
+    text((await world.recorder.library.metadataXml(ACCOUNT, sid))!.octets),
+  );
 });
 
 test("another account finds nothing, and neither does a name that is none", async (t) => {

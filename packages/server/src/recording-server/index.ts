@@ -1,6 +1,7 @@
 export type { RecordingServer, RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 export type {
   MediaFile,
+  MetadataFile,
   MetadataVersion,
   RecordingLibrary,
   RecordingRecord,

@@ -15,14 +15,15 @@ import {
   RECORDING_SESSION_DISPOSITION,
   readSnapshotOrMetadata,
 } from "@callfork/protocol/siprec";
-import { utf8Decode } from "@callfork/protocol/text";
 import type { ReceivedPart } from "../signalling/index.ts";
 import type { Refusal } from "./errors.ts";
+import { keepDocument } from "./kept-document.ts";
 import type { WarningCode } from "./warnings.ts";
 
-/** A metadata part: the text as it came, and what it was understood as. */
+/** A metadata part: as it came, and what it was understood as. */
 export interface ReceivedMetadata {
-  readonly text: string;
+  /** To be kept: see `MetadataVersion.document`. */
+  readonly kept: string;
   /** Undefined: it did not read, `problem` says why. */
   readonly document: MetadataDocument | undefined;
   readonly problem: string | undefined;
@@ -97,16 +98,16 @@ function isMetadata({ contentType, mediaType, disposition }: ReceivedPart): bool
 
 function readMetadata(part: ReceivedPart, maxBytes: number): ReceivedMetadata | "snapshotRequest" {
   const oversized = part.bytes.length > maxBytes;
-  const text = utf8Decode(oversized ? part.bytes.subarray(0, maxBytes) : part.bytes);
   const charset = metadataCharset(part.contentType);
+  const kept = keepDocument(oversized ? part.bytes.subarray(0, maxBytes) : part.bytes, charset);
   const read = readSnapshotOrMetadata(part.bytes, { charset, limits: { maxBytes } });
   if (!read.ok) {
     const { line, column, message } = read.error;
-    return { text, oversized, document: undefined, problem: `line ${line}, column ${column}: ${message}` };
+    return { kept, oversized, document: undefined, problem: `line ${line}, column ${column}: ${message}` };
   }
   if (read.value.kind === "snapshotRequest") return "snapshotRequest";
   const { kind: _, ...document } = read.value;
-  return { text, oversized, document, problem: undefined };
+  return { kept, oversized, document, problem: undefined };
 }
 
 /** Types of the parts that must be understood: RFC 3204 §4.2, a missing `handling` means required. */

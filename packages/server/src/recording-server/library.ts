@@ -1,11 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { readRecordingMetadata } from "@callfork/protocol/siprec";
-import { utf8Encode } from "@callfork/protocol/text";
 import { inChannelOrder } from "./channel-order.ts";
 import { RecordingInProgressError } from "./errors.ts";
+import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
 import { metadataHistory } from "./metadata-history.ts";
-import type { MediaFile, RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+import type { MediaFile, MetadataFile, RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
 import { vconOf } from "./vcon.ts";
 import { type Channel, openChannel, wavView } from "./wav-view.ts";
 
@@ -62,13 +61,10 @@ export class Library implements RecordingLibrary {
     return wavView([await this.#channel(sid, { ...track, startOffsetMs: 0 })], track.clockRateHz);
   }
 
-  async metadataXml(accountSid: string, sid: string): Promise<string | undefined> {
+  async metadataXml(accountSid: string, sid: string): Promise<MetadataFile | undefined> {
     if ((await this.find(accountSid, sid)) === undefined) return undefined;
-    const versions = await this.#options.store.listMetadataVersions(sid);
-    return versions.findLast(({ document }) => {
-      const read = readRecordingMetadata(utf8Encode(document));
-      return read.ok && read.value.metadata.dataMode === "complete";
-    })?.document;
+    const document = await this.#latestComplete(sid);
+    return document === undefined ? undefined : fileOfKept(document);
   }
 
   async metadataJson(accountSid: string, sid: string): Promise<object | undefined> {
@@ -80,7 +76,16 @@ export class Library implements RecordingLibrary {
   async vcon(accountSid: string, sid: string): Promise<object | undefined> {
     const record = await this.find(accountSid, sid);
     if (record === undefined) return undefined;
-    return vconOf(record, await this.metadataXml(accountSid, sid));
+    const document = await this.#latestComplete(sid);
+    return vconOf(record, document === undefined ? undefined : textOfKept(document));
+  }
+
+  async #latestComplete(sid: string): Promise<string | undefined> {
+    const versions = await this.#options.store.listMetadataVersions(sid);
+    return versions.findLast(({ document }) => {
+      const read = readKept(document);
+      return read.ok && read.value.metadata.dataMode === "complete";
+    })?.document;
   }
 
   #channel(sid: string, track: RecordingRecord["tracks"][number]): Promise<Channel> {

@@ -1,5 +1,5 @@
-import { readRecordingMetadata } from "@callfork/protocol/siprec";
-import { utf8Encode } from "@callfork/protocol/text";
+import { toBase64 } from "@callfork/protocol/text";
+import { isKeptAsText, keptDocument, readKept, textOfKept } from "./kept-document.ts";
 import type { MetadataVersion, RecordingRecord } from "./ports.ts";
 
 /** Every metadata document of a recording: when and by what it came, what it was understood as, and as it stood. */
@@ -8,7 +8,8 @@ export function metadataHistory(record: RecordingRecord, versions: readonly Meta
     recording_sid: record.sid,
     call_id: record.source.callId,
     versions: versions.map(({ version, time, carrier, document }) => {
-      const read = readRecordingMetadata(utf8Encode(document));
+      const read = readKept(document);
+      const isText = isKeptAsText(document);
       return {
         version,
         time: new Date(time).toISOString(),
@@ -18,7 +19,8 @@ export function metadataHistory(record: RecordingRecord, versions: readonly Meta
         warnings: read.ok ? read.value.warnings : [],
         error: read.ok ? null : read.error,
         metadata: read.ok ? inSnakeCase(read.value.metadata) : null,
-        document,
+        document: isText ? document : textOfKept(document),
+        document_base64: isText ? null : toBase64(keptDocument(document).octets),
       };
     }),
   };

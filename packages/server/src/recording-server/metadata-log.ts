@@ -113,7 +113,7 @@ export class MetadataLog {
       return undefined;
     }
     const version = ++this.#versions;
-    return { recordingSid: this.#recordingSid, version, time: now, carrier, document: received.text };
+    return { recordingSid: this.#recordingSid, version, time: now, carrier, document: received.kept };
   }
 
   /**

@@ -59,7 +59,10 @@ export interface MetadataVersion {
   readonly time: number;
   /** The SIP method that carried it. */
   readonly carrier: string;
-  /** As it came, malformed ones too. */
+  /**
+   * As it came, malformed ones too: its text when its octets are the UTF-8 of that, else a `data:` URL of them
+   * (RFC 2397).
+   */
   readonly document: string;
 }
 
@@ -78,6 +81,12 @@ export interface RecordingStore {
   /** Recordings in progress when the process died. */
   listUnfinishedRecordings(): Promise<readonly RecordingRecord[]>;
   deleteRecording(sid: string): Promise<void>;
+}
+
+export interface MetadataFile {
+  /** With the charset, where the octets alone do not tell it. */
+  readonly contentType: string;
+  readonly octets: Uint8Array;
 }
 
 /** Bytes that HTTP can serve with ranges. */
@@ -101,8 +110,8 @@ export interface RecordingLibrary {
   /** All tracks on one timeline: stereo for two, mono for one, N channels for N; 16 bit PCM. */
   media(accountSid: string, sid: string): Promise<MediaFile | undefined>;
   track(accountSid: string, sid: string, label: string): Promise<MediaFile | undefined>;
-  /** The latest complete metadata document as it came. */
-  metadataXml(accountSid: string, sid: string): Promise<string | undefined>;
+  /** The latest complete metadata document, byte for byte as it came. */
+  metadataXml(accountSid: string, sid: string): Promise<MetadataFile | undefined>;
   /** Every version: the model as JSON, the raw document, when and by what it came. */
   metadataJson(accountSid: string, sid: string): Promise<object | undefined>;
   vcon(accountSid: string, sid: string): Promise<object | undefined>;

@@ -9,7 +9,9 @@ export function answerOf({ status, message, retryAfterSeconds, headers = [] }: R
   return { status, headers: lines };
 }
 
-export function rejectInvite(invite: IncomingInvite, refusal: Refusal): void {
-  const { status, headers } = answerOf(refusal);
+/** A stranger learns no more than anybody's 403 says: by the reason it would know which user the recorder is. */
+export function rejectInvite(invite: Pick<IncomingInvite, "reject">, refusal: Refusal): void {
+  const { status, headers } =
+    refusal.reason === "address" ? { status: refusal.status, headers: [] } : answerOf(refusal);
   invite.reject(status, { headers: headers ?? [] });
 }

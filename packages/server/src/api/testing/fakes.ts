@@ -290,7 +290,13 @@ export class FakeRecordings implements RecordingLibrary {
   }
 
   async metadataXml(accountSid: string, sid: string) {
-    return (await this.find(accountSid, sid)) && '<?xml version="1.0"?><recording>é</recording>';
+    const octets = Buffer.from('<?xml version="1.0"?><recording>é</recording>');
+    return (
+      (await this.find(accountSid, sid)) && {
+        contentType: "application/rs-metadata+xml; charset=utf-8",
+        octets,
+      }
+    );
   }
 
   async metadataJson(accountSid: string, sid: string) {

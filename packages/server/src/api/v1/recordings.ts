@@ -101,14 +101,14 @@ export function recordingRoutes({
       summary: "The latest complete metadata document, as it came",
       answers: { 200: { description: "RFC 7865 metadata", mediaType: "application/rs-metadata+xml" } },
       async handle({ principal, params, path }) {
-        const document = there(
+        const { contentType, octets } = there(
           await recordings.metadataXml(principal.accountSid, params.RecordingSid!),
           path,
         );
         return {
           status: 200,
-          headers: { "content-type": "application/rs-metadata+xml; charset=utf-8" },
-          body: document,
+          headers: { "content-type": contentType },
+          body: Buffer.from(octets),
         };
       },
     }),
