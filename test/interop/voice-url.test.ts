@@ -167,7 +167,7 @@ describe("documents from a customer's web server", { concurrency: 4 }, () => {
     });
     const call = await callNumber(t, "never");
     await within("Bob answering", answered);
-    assert.equal((await customer.called("/after-never")).parameters.ErrorCode, "11203");
+    assert.equal((await customer.called("/after-never")).parameters.ErrorCode, "11205");
     await call.hangUp();
   });
 

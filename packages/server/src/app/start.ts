@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Random } from "@callfork/protocol/text";
 import { createApi } from "../api/index.ts";
 import { createDocumentFetcher, createOutboxWorker, createWebhookClient } from "../callbacks/index.ts";
-import { type CallRoom, createCalls, type Director } from "../calls/index.ts";
+import { createCalls, type Director } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import { createConnectorDirectory } from "../connectors/index.ts";
 import { createMediaPlane } from "../media/index.ts";
@@ -18,10 +18,11 @@ import {
 import { createAlerts, createLog, createMetrics, type Log } from "../observe/index.ts";
 import { createRecordingClient, type RecordingClient } from "../recording-client/index.ts";
 import { createRecordingServer } from "../recording-server/index.ts";
-import { createUserAgent, type IncomingInvite } from "../signalling/index.ts";
+import { createUserAgent } from "../signalling/index.ts";
 import { openStore } from "../store/index.ts";
 import { createDirector } from "../verbs/index.ts";
-import { createEntrance, type Entrance } from "./entrance.ts";
+import { createEntrance } from "./entrance.ts";
+import { routeInvite } from "./route.ts";
 import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
 
@@ -233,7 +234,7 @@ async function compose(
   opened.push(() => recordingServer.stop());
 
   userAgent.attach({
-    onInvite: (invite) => route(config, invite, calls, recordingServer, entrance),
+    onInvite: (invite) => routeInvite({ config, calls, recorder: recordingServer, entrance }, invite),
     onRequest: ({ method }) => (method === "OPTIONS" ? entrance.answerOptions() : undefined),
     onTrace: (event) =>
       metrics.sipMessagesTotal.inc({ direction: event.direction, kind: kindOf(event.startLine) }),
@@ -288,22 +289,6 @@ async function compose(
       return Promise.all([drained, stopping]).then(() => {});
     },
   };
-}
-
-/** INVITEs to the recorder's user, or that look like SIPREC, go to the recorder; all others are calls. */
-function route(
-  config: Config,
-  invite: IncomingInvite,
-  calls: CallRoom,
-  recorder: ReturnType<typeof createRecordingServer>,
-  entrance: Entrance,
-): void {
-  const user = /^sips?:([^@;]+)@/i.exec(invite.request.uri)?.[1];
-  const wanted = user === config.recorder.user || recorder.isRecordingInvite(invite) ? "recorder" : "calls";
-  if (!config.roles.includes(wanted)) invite.reject(404);
-  else if (wanted === "recorder") {
-    if (entrance.admitsRecording(invite)) recorder.accept(invite);
-  } else calls.accept(invite);
 }
 
 /** The method of a request line, the status code of a status line. */

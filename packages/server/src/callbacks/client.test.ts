@@ -255,7 +255,7 @@ test("no answer within rt is a read time-out, and not tried again by default", a
   const { request, clock } = setUp();
   const outcome = assert.rejects(request(`${origin}/#rt=400`), {
     code: "WEBHOOK_READ_TIMEOUT",
-    publicCode: 11203,
+    publicCode: 11205,
   });
   await received(1);
   clock.advance(400);
@@ -268,7 +268,7 @@ test("tt bounds all tries together", async (t) => {
   const { request, clock } = setUp();
   const outcome = assert.rejects(request(`${origin}/#rt=600&tt=1000&rc=5&rp=rt`), {
     code: "WEBHOOK_TOTAL_TIMEOUT",
-    publicCode: 11203,
+    publicCode: 11205,
   });
   await received(1);
   clock.advance(600);

@@ -13,7 +13,7 @@ export interface FetchedDocument {
 /**
  * Fetches documents and audio from customers' servers: signed with the account's token, guarded against private
  * addresses, connection overrides obeyed. The `callbacks` room implements it. Rejects with a `PlatformError` whose
- * publicCode is Twilio's (11200 non-2xx is NOT an error here; 11205 connect, 11200/11203 time-out, 11210 bad host …).
+ * publicCode is Twilio's (11200 non-2xx is NOT an error here; 11205 connect and time-out, 11210 bad host …).
  */
 export interface DocumentFetcher {
   fetch(request: {
