@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { writeWavHeader } from "@callfork/protocol/audio";
 import { codecsOf, directionOf, type SessionDescription } from "@callfork/protocol/sdp";
+import { createResponse, formatSipMessage } from "@callfork/protocol/sip";
 import { CallsWorld } from "./calls-world.ts";
+import { RawPeer } from "./raw-peer.ts";
 
 const DIAL = '<Dial answerOnBridge="true"><Sip>sip:bob@10.0.0.2</Sip></Dial>';
 
@@ -239,4 +241,78 @@ test("video is refused with port 0, and audio goes on in its place", async () =>
   await w.advance(500);
   assert.match(answer ?? "", /m=video 0 [\s\S]*m=audio [1-9]/);
   assert.equal(w.media.bridges.size, 1, w.story);
+});
+
+test("[R3261-13.2.1-5] a forked INVITE: the latest early media is heard, and the one who answers counts with its own answer", async () => {
+  const w = new CallsWorld();
+  w.number("1001", DIAL);
+  const alice = w.phone("10.0.0.1");
+  const fork = new RawPeer(w.world, "10.0.0.2");
+  alice.call("1001");
+  await w.advance(300);
+  const invite = fork.last("INVITE");
+  const answer = (status: number, tag: string, port: number | undefined) => {
+    const lines = [
+      ["Contact", "<sip:fork@10.0.0.2>"],
+      ...(port ? [["Content-Type", "application/sdp"]] : []),
+    ] as [string, string][];
+    const body = new TextEncoder().encode(
+      `v=0\r\no=- ${port} 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio ${port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n`,
+    );
+    const response = createResponse(invite.request, status, {
+      toTag: tag,
+      headers: lines,
+      ...(port && { body }),
+    });
+    void fork.node.send(formatSipMessage(response), invite.flow);
+  };
+  const heardFrom = () => [...w.media.connections.values()].map(({ remote }) => remote?.rtpPort).at(-1);
+  answer(183, "one", 5_000);
+  await w.advance(300);
+  assert.equal(alice.provisionals.at(-1)?.status, 183);
+  assert.equal(w.media.bridges.size, 1);
+  const calleeLeg = [...w.media.connections].find(([, { remote }]) => remote?.rtpPort === 5_000)?.[0];
+  answer(183, "two", 6_000);
+  await w.advance(300);
+  assert.equal(w.media.connections.get(calleeLeg!)?.remote?.rtpPort, 6_000, `${heardFrom()}`);
+  assert.equal(alice.provisionals.filter(({ status }) => status === 183).length, 1);
+  answer(200, "one", undefined); // it has described itself before
+  await w.advance(300);
+  assert.equal(w.media.connections.get(calleeLeg!)?.remote?.rtpPort, 5_000, w.story);
+  assert.ok(alice.dialog);
+});
+
+test("DTMF by INFO passes in both directions, in both dialects, with its type", async () => {
+  const { w, a, b, alice, bob } = await bridged();
+  const seen: string[] = [];
+  for (const [dialog, phone, name] of [
+    [a, alice, "alice"],
+    [b, bob, "bob"],
+  ] as const) {
+    dialog.attach({
+      onRequest: ({ method }, [part]) => {
+        seen.push(`${name} ${method} ${part?.contentType} ${new TextDecoder().decode(part?.bytes)}`);
+        return { status: 200 };
+      },
+      onEnded: (why) => {
+        phone.end = why;
+      },
+    });
+  }
+  const info = (contentType: string, text: string) => ({
+    body: { contentType, bytes: new TextEncoder().encode(text) },
+  });
+  const sent = [
+    a.request("INFO", info("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")),
+    b.request("INFO", info("application/dtmf", "#")),
+  ];
+  await w.advance(500);
+  assert.deepEqual(
+    (await Promise.all(sent)).map(({ status }) => status),
+    [200, 200],
+  );
+  assert.deepEqual(seen.sort(), [
+    "alice INFO application/dtmf #",
+    "bob INFO application/dtmf-relay Signal=5\r\nDuration=160\r\n",
+  ]);
 });

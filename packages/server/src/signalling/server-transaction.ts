@@ -125,7 +125,7 @@ export function buildResponse(
   { reason, headers, body, toTag }: RespondOptions,
 ): SipResponse {
   const response = createResponse(request, status, { reason, toTag });
-  response.headers.append("Server", serverName);
+  if (serverName !== "") response.headers.append("Server", serverName);
   putHeaders(response.headers, headers);
   response.body = putBody(response.headers, body);
   return response;

@@ -28,7 +28,8 @@ export interface TransactionLayerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly timers: TransactionTimers;
-  readonly serverName: string;
+  /** For the Server header field; an empty one leaves it out. */
+  serverNameFor(address: string): string;
   readonly maximumTransactions: number;
   readonly maximumRequestsPerSecond: number;
   readonly trace: MessageTrace;
@@ -216,7 +217,7 @@ export class TransactionLayer {
   }
 
   #startServer(key: string, request: SipRequest, flow: SipFlow): void {
-    const { clock, timers, serverName, random } = this.#options;
+    const { clock, timers, random } = this.#options;
     const callId = callIdOf(request);
     const merged = request.method === "CANCEL" ? undefined : mergedRequestKey(request);
     const transaction: ServerTransaction = new ServerTransaction({
@@ -224,7 +225,7 @@ export class TransactionLayer {
       flow,
       clock,
       timers,
-      serverName,
+      serverName: this.#options.serverNameFor(flow.remoteAddress),
       toTag: token(random),
       send: (bytes) => this.#sendResponse(bytes, request, flow),
       onAnswer: (status) => merged !== undefined && this.#options.onAnswered(request, flow, status),
@@ -266,7 +267,8 @@ export class TransactionLayer {
     options: Parameters<typeof statelessResponse>[3],
   ): void {
     if (request.method === "ACK") return;
-    const bytes = statelessResponse(request, status, this.#options.serverName, options);
+    const serverName = this.#options.serverNameFor(flow.remoteAddress);
+    const bytes = statelessResponse(request, status, serverName, options);
     this.#sendResponse(bytes, request, flow).catch(() => {});
   }
 

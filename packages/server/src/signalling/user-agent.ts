@@ -61,7 +61,8 @@ class Agent implements SipUserAgent {
       random,
       log,
       timers,
-      serverName: userAgentName,
+      // What we are is nobody's business who has no business here.
+      serverNameFor: (address) => (this.#strangers?.isKnown(address) === false ? "" : userAgentName),
       maximumTransactions: options.maximumTransactions ?? 20_000,
       maximumRequestsPerSecond: options.maximumRequestsPerSecond ?? 500,
       isOverloaded: options.isOverloaded ?? (() => false),
