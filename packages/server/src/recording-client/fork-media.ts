@@ -136,7 +136,7 @@ export class ForkMedia {
     return {
       label,
       codec: this.#codecs.get(label) ?? null,
-      encryption: this.#connected.get(label)?.srtp?.send.suite ?? null,
+      encryption: this.#last.get(label)?.srtp?.send.suite ?? null,
       packets: (before?.packets ?? 0) + (stats?.sent.packets ?? 0),
       octets: (before?.octets ?? 0) + (stats?.sent.octets ?? 0),
       lost: lost === null && before?.lost == null ? null : (before?.lost ?? 0) + (lost ?? 0),
