@@ -62,6 +62,8 @@ export class SipStreamConnection implements SipConnection {
   #knowsPings = false;
   #isOpen: boolean;
   #isProven = false;
+  /** The peer has said something, were it a pong. */
+  #hasHeard = false;
   #heldBytes = 0;
   #timer: Timer;
   #unfinishedTimer: Timer | undefined;
@@ -129,6 +131,7 @@ export class SipStreamConnection implements SipConnection {
   }
 
   #closed(): void {
+    const isOurDoing = this.#ended;
     this.#ended = true;
     this.#timer.cancel();
     this.#unfinishedTimer?.cancel();
@@ -136,11 +139,13 @@ export class SipStreamConnection implements SipConnection {
     this.#heldBytes = 0;
     this.#options.seat.release();
     const { errored } = this.#socket;
-    this.#options.handlers.onClosed(this, errored ? this.#reason(errored) : undefined);
+    const cause = errored ?? (this.#mayHaveRefusedUs && !isOurDoing ? CLOSED : undefined);
+    this.#options.handlers.onClosed(this, cause && this.#reason(cause));
   }
 
   #onData(chunk: Uint8Array): void {
     if (this.#ended) return;
+    this.#hasHeard = true;
     this.#lastTrafficAt = this.#options.clock.now();
     const wasAwaited = this.#pingSentAt !== undefined;
     this.#pingSentAt = undefined;
@@ -224,12 +229,24 @@ export class SipStreamConnection implements SipConnection {
     this.#socket.destroy(new TransportError("timeout", `${this.#peer}: ${what}`));
   }
 
-  /** A connection that breaks off in the middle of its TLS handshake was refused there. */
+  /**
+   * In TLS 1.3 a client is through before the server has looked at its certificate (RFC 8446 §4.4.2.4): one that it does
+   * not take ends the connection later, often without an alert.
+   */
+  get #mayHaveRefusedUs(): boolean {
+    return this.flow.transport === "tls" && !this.#options.isIncoming && !this.#hasHeard;
+  }
+
+  /** A connection that breaks off in its TLS handshake, or before the peer said anything, was refused. */
   #reason(cause: unknown): TransportError {
     const error = transportError(this.#peer, cause);
-    const isTls = this.flow.transport === "tls" && !this.#isOpen;
-    return isTls && error.reason === "closed"
-      ? new TransportError("handshake", `${this.#peer}: closed in the TLS handshake`, cause)
-      : error;
+    if (!this.#mayHaveRefusedUs || error.reason !== "closed") return error;
+    const when = this.#isOpen
+      ? "before a word: it may want another client certificate"
+      : "in the TLS handshake";
+    return new TransportError("handshake", `${this.#peer}: closed ${when}`, cause);
   }
 }
+
+/** What a peer's orderly end comes to while it is still owed an answer. */
+const CLOSED = new TransportError("closed", "closed by the peer");

@@ -184,7 +184,15 @@ test("connections are shared within one context and not between contexts: each p
   const flows = [];
   for (const one of [a, b, a]) {
     await client.transports.send(octets(request("x")), as(one));
-    flows.push((await server.message()).flow);
+    const { flow } = await server.message();
+    flows.push(flow);
+    await server.transports.send(octets(request("back")), flow);
+    const { flow: dialled } = await client.message();
+    // What closes one of them is no news for those who use the other.
+    assert.deepEqual(
+      [a, b].map((each) => client.transports.carries?.(dialled, as(each))),
+      [a, b].map((each) => each === one),
+    );
   }
   assert.deepEqual(
     flows.map(({ tls }) => tls?.identities[0]),

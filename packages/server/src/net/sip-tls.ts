@@ -113,6 +113,14 @@ export class SipTls {
     return tls && { transport: "tls", address: flow.remoteAddress, port: flow.remotePort, tls };
   }
 
+  /** A connection that the peer opened may carry what goes to its alias. */
+  carries(flow: SipFlow, to: SipDestination): boolean {
+    const madeWith = this.#madeWith.get(flow);
+    if (madeWith === undefined) return true;
+    const keyFor = (context: SipTlsContext): string => tlsKey(to.address, to.port, context);
+    return keyFor(madeWith) === keyFor(contextOf(to));
+  }
+
   /** RFC 5923 §8.2: "The server … MUST authenticate the connection" before it takes requests the other way. */
   alias(connection: SipConnection, port: number): void {
     const { tls, remoteAddress } = connection.flow;

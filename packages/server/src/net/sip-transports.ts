@@ -170,6 +170,10 @@ class SocketTransports implements SipTransports {
     if (connection !== undefined && flow.transport === "tls") this.#tls.alias(connection, port);
   }
 
+  carries(flow: SipFlow, to: SipDestination): boolean {
+    return flow.transport !== "tls" || this.#tls.carries(flow, to);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#material.close();

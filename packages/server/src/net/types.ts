@@ -98,6 +98,11 @@ export interface SipTransports {
    * connection of `flow`. Obeyed only where its certificate was verified (RFC 5923 §8.2).
    */
   aliasFlow?(flow: SipFlow, port: number): void;
+  /**
+   * Whether messages to `to` take the connection of `flow`, which goes to that address. Over TLS those made with another
+   * certificate, or for another name, do not. Without this method an address is enough.
+   */
+  carries?(flow: SipFlow, to: SipDestination): boolean;
   /** Transports that this node listens on and can send from. */
   readonly available: readonly SipTransportName[];
   close(): Promise<void>;

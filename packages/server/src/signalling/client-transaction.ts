@@ -17,6 +17,8 @@ export interface ClientTransactionOptions {
   readonly clock: Clock;
   readonly timers: TransactionTimers;
   send(bytes: Uint8Array): Promise<void>;
+  /** Whether what goes to `to` may have gone by that connection to the same address. */
+  mayHaveTaken(flow: SipFlow): boolean;
   onEvent(event: TransactionEvent, reason: unknown): void;
 }
 
@@ -27,6 +29,7 @@ export class ClientTransaction {
   readonly #driver: TransactionDriver;
   readonly #clock: Clock;
   readonly #to: SipDestination | SipFlow;
+  readonly #mayHaveTaken: (flow: SipFlow) => boolean;
   /** Why the transport failed, for the log. */
   #transportReason: unknown;
   /** The transport has the octets. Before that it says itself what went wrong. */
@@ -37,6 +40,7 @@ export class ClientTransaction {
     const reliable = to.transport !== "udp";
     this.request = request;
     this.#to = to;
+    this.#mayHaveTaken = options.mayHaveTaken;
     this.#clock = clock;
     this.#machine =
       request.method === "INVITE"
@@ -75,6 +79,7 @@ export class ClientTransaction {
     const address = addressOf(this.#to);
     const port = "port" in this.#to ? this.#to.port : this.#to.remotePort;
     if (address !== flow.remoteAddress || port !== flow.remotePort) return;
+    if (!this.#mayHaveTaken(flow)) return;
     this.#transportReason = cause ?? new Error("the connection was closed before an answer came");
     this.#driver.carryOut(this.#machine.transportError(this.#clock.now()));
   }

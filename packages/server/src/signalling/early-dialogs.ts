@@ -1,6 +1,5 @@
 import {
   Dialog,
-  type DigestClient,
   formatRAck,
   parseCSeq,
   reliableNumberOf,
@@ -13,13 +12,24 @@ import type { Core } from "./core.ts";
 import { capabilityLines } from "./dialog-server.ts";
 import type { DialogOwner } from "./dialog-table.ts";
 import { putCapabilities } from "./initial-request.ts";
-import { type ContactOptions, formatContact, OutgoingRequest, schemeOf } from "./outgoing-request.ts";
+import {
+  type ContactOptions,
+  formatContact,
+  OutgoingRequest,
+  type OutgoingRequestOptions,
+  schemeOf,
+} from "./outgoing-request.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type { Target } from "./targets.ts";
 import type { OutgoingInviteHandlers, SipBody } from "./types.ts";
 
 /** Early dialogs of one INVITE that are kept; a peer that forks it further is not followed. */
 const MAX_EARLY_DIALOGS = 16;
+
+/** What requests in them are made with, as the INVITE was. */
+interface Means extends Pick<OutgoingRequestOptions, "tls" | "digest"> {
+  readonly contact: ContactOptions;
+}
 
 /**
  * The early dialogs of one INVITE of ours whose provisionals are reliable (RFC 3262 §4): by the peer's tag, each with
@@ -28,20 +38,13 @@ const MAX_EARLY_DIALOGS = 16;
 export class EarlyDialogs {
   readonly #core: Core;
   readonly #handlers: OutgoingInviteHandlers;
-  readonly #contact: ContactOptions;
-  readonly #digest: DigestClient | undefined;
+  readonly #means: Means;
   readonly #byTag = new Map<string, EarlyDialog>();
 
-  constructor(
-    core: Core,
-    handlers: OutgoingInviteHandlers,
-    contact: ContactOptions,
-    digest: DigestClient | undefined,
-  ) {
+  constructor(core: Core, handlers: OutgoingInviteHandlers, means: Means) {
     this.#core = core;
     this.#handlers = handlers;
-    this.#contact = contact;
-    this.#digest = digest;
+    this.#means = means;
   }
 
   /**
@@ -87,7 +90,7 @@ export class EarlyDialogs {
     if (known !== undefined || this.#byTag.size >= MAX_EARLY_DIALOGS) return known;
     const dialog = Dialog.asClient(invite, response);
     if (!dialog.ok) return undefined;
-    const early = new EarlyDialog(this.#core, dialog.value, this.#handlers, this.#contact, this.#digest);
+    const early = new EarlyDialog(this.#core, dialog.value, this.#handlers, this.#means);
     this.#byTag.set(tag, early);
     this.#core.dialogs.set(dialog.value.key, early);
     return early;
@@ -98,22 +101,14 @@ class EarlyDialog implements DialogOwner {
   readonly dialog: Dialog;
   readonly #core: Core;
   readonly #handlers: OutgoingInviteHandlers;
-  readonly #contact: ContactOptions;
-  readonly #digest: DigestClient | undefined;
+  readonly #means: Means;
   #lastNumber: number | undefined;
 
-  constructor(
-    core: Core,
-    dialog: Dialog,
-    handlers: OutgoingInviteHandlers,
-    contact: ContactOptions,
-    digest: DigestClient | undefined,
-  ) {
+  constructor(core: Core, dialog: Dialog, handlers: OutgoingInviteHandlers, means: Means) {
     this.#core = core;
     this.dialog = dialog;
     this.#handlers = handlers;
-    this.#contact = contact;
-    this.#digest = digest;
+    this.#means = means;
   }
 
   isNext(number: number): boolean {
@@ -132,9 +127,10 @@ class EarlyDialog implements DialogOwner {
       routed.request.body = putBody(routed.request.headers, body);
       return routed;
     };
+    const { tls, digest } = this.#means;
     new OutgoingRequest(
       this.#core,
-      { create, path, digest: this.#digest },
+      { create, path, tls, digest },
       // Whatever comes of it, the INVITE's own answer decides.
       { onResponse: () => {}, onFailure: () => {} },
     ).start();
@@ -150,7 +146,7 @@ class EarlyDialog implements DialogOwner {
       };
       if (answer.status < 300) this.dialog.refreshTarget(request);
       const sentBy = this.#core.transports.sentBy(flow.transport, flow.remoteAddress);
-      const contact = formatContact(sentBy, flow.transport, this.#contact, schemeOf(request));
+      const contact = formatContact(sentBy, flow.transport, this.#means.contact, schemeOf(request));
       const lines = [["Contact", contact] as const, ...capabilityLines(), ...(answer.headers ?? [])];
       transaction.respond(answer.status, { ...answer, headers: lines });
     } else if (request.method === "OPTIONS" || request.method === "INFO") {

@@ -80,7 +80,7 @@ export class InviteClient implements OutgoingInvite {
     this.#fromTag = token(core.random);
     this.#digest = options.credentials && new DigestClient(options.credentials, core.hashes, core.random);
     const contact = { user: options.contactUser, parameters: options.contactParameters };
-    this.#early = new EarlyDialogs(core, handlers, contact, this.#digest);
+    this.#early = new EarlyDialogs(core, handlers, { contact, tls: options.tls, digest: this.#digest });
     this.#requestUri = options.requestUri;
     this.#intervalSeconds = core.sessionIntervalSeconds;
     this.#redirects = new Redirects(options.requestUri);
@@ -94,6 +94,7 @@ export class InviteClient implements OutgoingInvite {
       {
         create: () => this.#create(),
         destination,
+        tls: this.#options.tls,
         contact: { user, parameters },
         digest: this.#digest,
         isWanted: () => this.#givingUp === undefined,
@@ -186,6 +187,7 @@ export class InviteClient implements OutgoingInvite {
       dialog: dialog.value,
       message: response,
       path,
+      tls: this.#options.tls,
       contact: { user: this.#options.contactUser, parameters: this.#options.contactParameters },
       digest: this.#digest,
     });

@@ -17,7 +17,7 @@ import { putCapabilities } from "./initial-request.ts";
 import { sendWithoutGlare } from "./modification.ts";
 import { OfferGate } from "./offer-gate.ts";
 import { OutgoingAck } from "./outgoing-ack.ts";
-import { type ContactOptions, OutgoingRequest } from "./outgoing-request.ts";
+import { type ContactOptions, OutgoingRequest, type OutgoingRequestOptions } from "./outgoing-request.ts";
 import type { ReliableResponder } from "./reliable-responder.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { SessionTimer } from "./session-timer.ts";
@@ -37,6 +37,8 @@ export interface InviteDialogOptions {
   readonly message: SipMessage;
   /** The way its INVITE took. */
   readonly path: Target | undefined;
+  /** As caller: with whose certificate; see `TargetOptions`. */
+  readonly tls?: OutgoingRequestOptions["tls"];
   readonly contact: ContactOptions;
   readonly digest?: DigestClient | undefined;
   /** As callee: what knows the provisionals of the INVITE; a PRACK may come after the 200. */
@@ -61,6 +63,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
   readonly contact: ContactOptions;
   readonly reliable: ReliableResponder | undefined;
   readonly #path: Target | undefined;
+  readonly #tls: OutgoingRequestOptions["tls"];
   readonly #digest: DigestClient | undefined;
   readonly #server: DialogServer;
   /** 2xx of ours that wait for their ACK, by CSeq number. */
@@ -83,6 +86,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
     this.contact = options.contact;
     this.reliable = options.reliable;
     this.#path = options.path;
+    this.#tls = options.tls;
     this.#digest = options.digest;
     this.callId = dialog.callId;
     this.localTag = dialog.localTag;
@@ -172,7 +176,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
     const contact = REFRESHING.has(method) ? this.contact : undefined;
     return new OutgoingRequest(
       this.core,
-      { create, contact, path: this.#path, digest: this.#digest },
+      { create, contact, path: this.#path, tls: this.#tls, digest: this.#digest },
       handlers,
     );
   }
@@ -197,7 +201,7 @@ export class InviteDialog implements SipDialog, DialogOwner {
     const routed = this.dialog.createAck(invite);
     putCapabilities(routed.request.headers, "ACK", this.core.userAgentName);
     routed.request.body = putBody(routed.request.headers, body);
-    const ack = new OutgoingAck(this.core, routed, this.#path);
+    const ack = new OutgoingAck(this.core, routed, { path: this.#path, tls: this.#tls });
     ack.send();
     this.#allowBye();
     return ack;

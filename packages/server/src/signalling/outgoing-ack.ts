@@ -1,7 +1,7 @@
 import type { RoutedRequest } from "@callfork/protocol/sip";
 import type { Core } from "./core.ts";
 import { chooseBySize } from "./outgoing-request.ts";
-import { findTargets, type Target } from "./targets.ts";
+import { findTargets, type Target, type TargetOptions } from "./targets.ts";
 import { callIdOf } from "./transaction-layer.ts";
 
 /**
@@ -11,14 +11,13 @@ import { callIdOf } from "./transaction-layer.ts";
 export class OutgoingAck {
   readonly #core: Core;
   readonly #routed: RoutedRequest;
-  readonly #path: Target | undefined;
+  readonly #way: Pick<TargetOptions, "path" | "tls">;
   #ways: (() => Promise<void>)[] = [];
 
-  /** @param path - see `TargetOptions.path` */
-  constructor(core: Core, routed: RoutedRequest, path: Target | undefined) {
+  constructor(core: Core, routed: RoutedRequest, way: Pick<TargetOptions, "path" | "tls">) {
     this.#core = core;
     this.#routed = routed;
-    this.#path = path;
+    this.#way = way;
   }
 
   send(): void {
@@ -29,7 +28,7 @@ export class OutgoingAck {
     const { locator, transports } = this.#core;
     const found = findTargets({
       uri: this.#routed.nextHop,
-      path: this.#path,
+      ...this.#way,
       locator,
       available: transports.available,
     });

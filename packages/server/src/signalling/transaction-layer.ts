@@ -93,7 +93,7 @@ export class TransactionLayer {
     to: SipDestination | SipFlow,
     handlers: ClientHandlers,
   ): ClientTransaction | undefined {
-    const { clock, timers, maximumTransactions } = this.#options;
+    const { clock, timers, transports, maximumTransactions } = this.#options;
     const key = clientTransactionKey(request);
     if (key === undefined || this.#clients.has(key) || this.live >= maximumTransactions) return undefined;
     const callId = callIdOf(request);
@@ -103,6 +103,7 @@ export class TransactionLayer {
       clock,
       timers,
       send: (bytes) => this.#send(bytes, to, callId),
+      mayHaveTaken: (flow) => "id" in to || (transports.carries?.(flow, to) ?? true),
       onEvent: (event, reason) => this.#guard(callId, () => this.#clientEvent(key, event, reason, handlers)),
     });
     this.#clients.set(key, transaction);

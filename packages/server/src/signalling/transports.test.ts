@@ -14,6 +14,7 @@ import {
 import { NO_OPENSSL, TestAuthority } from "../net/testing/certificates.ts";
 import type { Log } from "../observe/index.ts";
 import type { SipUserAgent } from "./options.ts";
+import type { InviteFailure, InviteOptions } from "./types.ts";
 import { createUserAgent } from "./user-agent.ts";
 
 const LOCALHOST = "127.0.0.1";
@@ -35,6 +36,54 @@ async function agent(
   });
   return { agent: made, transports };
 }
+
+test("an INVITE goes out with the certificate that it names, and trusts whom it names; the node's own are for all others", {
+  skip: NO_OPENSSL,
+}, async (t) => {
+  const [ours, theirs] = [new TestAuthority(t), new TestAuthority(t, "Theirs")];
+  const filesOf = ({ certificateFile, keyFile }: { certificateFile: string; keyFile: string }) => ({
+    certificate: [certificateFile],
+    key: [keyFile],
+  });
+  const listen = [{ transport: "tls", address: LOCALHOST, port: 0 }] as const;
+  const callee = await agent(t, {
+    listen,
+    tls: { ...filesOf(theirs.issue("DNS:b.example.com")), ca: theirs.caFile, clientCertificates: "required" },
+  });
+  const caller = await agent(t, {
+    listen,
+    tls: { ...filesOf(ours.issue("DNS:a.example.com")), ca: ours.caFile },
+  });
+  const { port } = callee.transports.sentBy("tls", LOCALHOST);
+  const seen: (readonly string[])[] = [];
+  callee.agent.attach({
+    onInvite: (invite) => {
+      seen.push(invite.flow.tls?.identities ?? []);
+      invite.reject(486);
+    },
+  });
+  const { certificate, key } = theirs.issue("URI:sip:connector.example.com");
+  const call = (tls: InviteOptions["tls"]): Promise<InviteFailure> =>
+    new Promise((resolve) => {
+      const requestUri = `sip:b@b.example.com:${port};transport=tls`;
+      caller.agent.invite(
+        {
+          requestUri,
+          from: "sip:a@a.example.com",
+          to: "sip:b@b.example.com",
+          body: SDP,
+          ...(tls && { tls }),
+        },
+        { onAnswered: () => undefined, onFailed: resolve },
+      );
+    });
+  assert.equal((await call({ certificate, key, ca: theirs.ca })).status, 486);
+  assert.deepEqual(seen, [["connector.example.com"]]);
+  assert.equal((await call(undefined)).transportReason, "certificate-untrusted");
+  assert.equal((await call({ ca: theirs.ca })).transportReason, "handshake", "the node's own was shown");
+  assert.equal((await call({ certificate, key })).transportReason, "certificate-untrusted");
+  assert.equal(seen.length, 1);
+});
 
 test("[R3261-26.3.1-1] a call over TLS: sip with transport=tls and sips, Via and Contact say so, in-dialog requests stay on it", {
   skip: NO_OPENSSL,
