@@ -129,7 +129,9 @@ test("a number goes to the trunk, with its credentials; without a trunk it is re
     publicCode: 21211,
   });
   await assert.rejects(bare.room.place(order({ to: "sip:bob@host:x" })), { publicCode: 21211 });
-  await assert.rejects(bare.room.place(order({ to: "sip:bob@host;transport=udp;secure=true" })), { publicCode: 32207 });
+  await assert.rejects(bare.room.place(order({ to: "sip:bob@host;transport=udp;secure=true" })), {
+    publicCode: 32207,
+  });
   assert.equal(bare.store.saves.length, 0);
 });
 
