@@ -183,6 +183,7 @@ async function compose(
     limits: { liveCalls: config.sip.maximumCalls },
     authenticator: entrance.authenticator,
     transfers: config.sip.transfers,
+    srtpPolicy: config.sip.srtp,
     onRefused: (refusal) => metrics.sipRefusedTotal.inc({ reason: refusal.cause }),
     onEnded: (call) => metrics.callsTotal.inc({ direction: call.direction, status: call.status }),
   });
@@ -216,6 +217,7 @@ async function compose(
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
     strict: config.recorder.strict,
+    srtpPolicy: config.sip.srtp,
     clock,
     random,
     log,

@@ -67,6 +67,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       maximumConnectionsPerAddress: 1_000,
       sessionInterval: 1_800,
       transfers: "phones",
+      srtp: "offered",
     },
     recorder: {
       allowedAddresses: ["127.0.0.0/8", "::1"],

@@ -276,6 +276,13 @@ export const SETTINGS = {
         "Who may transfer a call by REFER: `phones` are legs that no trunk carries, `all` are those of trunks too.",
       read: same,
     }),
+    srtp: setting({
+      schema: choice("never", "offered", "opportunistic", "required"),
+      standard: "offered",
+      meaning:
+        "SRTP (SDES) on call legs and recording sessions that come in: `offered` answers it where a peer offers it, `opportunistic` also offers keys in RTP/AVP, `required` takes nothing else. A URI with `secure=true` always requires it.",
+      read: same,
+    }),
   },
   recorder: {
     allowedAddresses: setting({

@@ -55,6 +55,7 @@ export interface Config {
     /** Seconds; 0: none is asked for. */
     readonly sessionInterval: number;
     readonly transfers: "none" | "phones" | "all";
+    readonly srtp: "never" | "offered" | "opportunistic" | "required";
   };
   readonly recorder: {
     /** Who may record to us: addresses or CIDR ranges; loopback by default. */

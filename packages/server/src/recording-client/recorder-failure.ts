@@ -30,7 +30,6 @@ export const DISCARDED_CODE = 31931;
 export const OTHER_CODE = 32011;
 export const BAD_ANSWER_CODE = 32102;
 export const AUTHENTICATION_CODE = 32106;
-export const SECURE_MEDIA_CODE = 32207;
 export const UNSUPPORTED_EDGE_CODE = 11241;
 export const URI_PARAMETER_CODE = 32114;
 
