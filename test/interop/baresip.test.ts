@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { Baresip } from "./support/baresip.ts";
 import { Owned } from "./support/owned.ts";
 import { hears, openPhone } from "./support/phones.ts";
@@ -68,6 +68,18 @@ describe("baresip", { skip: without("baresip"), concurrency: 2 }, () => {
     await bob.event("CALL_CLOSED");
   });
 
+  it("[R4568-5.1.2-3] as caller with RTP/SAVP, while the other speaks RTP: both hear each other, also after hold and resume", async (t) => {
+    await securedCall(
+      t,
+      "srtp-mand",
+      /^m=audio \d+ RTP\/SAVP [^\n]*\n[\s\S]*^a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:/m,
+    );
+  });
+
+  it("[R4568-6-1] as caller that would like SRTP but says RTP/AVP: answered in the clear, both hear each other", async (t) => {
+    await securedCall(t, "srtp", /^m=audio \d+ RTP\/AVP (?![\s\S]*^a=crypto)/m);
+  });
+
   it("at both ends, forked to our recorder: keys pass, the recording holds both voices", async (t) => {
     await server.connector("recorder", server.recorderUri);
     const bob = await Baresip.start(t, { user: "bob", voice: "bob" });
@@ -93,3 +105,23 @@ describe("baresip", { skip: without("baresip"), concurrency: 2 }, () => {
     await recordedBothVoices(server);
   });
 });
+
+/** A call from a baresip that has `mediaenc` to a phone that knows RTP only, and what the answer to it must say. */
+async function securedCall(t: TestContext, mediaenc: string, answer: RegExp): Promise<void> {
+  const bob = await openPhone(t, "bob");
+  await numberThatDials(mediaenc, bob.uri);
+  const alice = await Baresip.start(t, { user: "alice", voice: "alice", account: `;mediaenc=${mediaenc}` });
+  const arrival = bob.nextCall();
+  await alice.command("dial", `sip:${mediaenc}@127.0.0.1:${server.sipPort}`);
+  const bobs = await within("Bob's call", arrival);
+  await alice.event("CALL_ESTABLISHED");
+  const [, answered = ""] = await alice.traced(/^SIP\/2\.0 200 OK\r?\n([\s\S]*?)\[;m/m);
+  assert.match(answered, answer);
+  await Promise.all([hears(bobs, "alice"), alice.hears("bob")]);
+  await alice.command("hold");
+  await alice.traced(/^a=sendonly\r?\n[\s\S]*^SIP\/2\.0 200 OK\r?\n[\s\S]*^a=recvonly/m);
+  await alice.command("resume");
+  await hears(bobs, "alice");
+  await alice.command("hangup");
+  assert.equal(await within("Bob's end", bobs.ended), "remote");
+}

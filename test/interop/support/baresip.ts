@@ -107,8 +107,11 @@ export class Baresip {
   }
 
   /** Every message it sent and received, and its complaints, once they hold something. */
-  async traced(pattern: RegExp): Promise<void> {
-    await until(`baresip printing ${pattern}`, () => pattern.test(this.#child.stdout + this.#child.stderr));
+  async traced(pattern: RegExp): Promise<RegExpExecArray> {
+    return await until(
+      `baresip printing ${pattern}`,
+      () => pattern.exec(this.#child.stdout + this.#child.stderr) ?? undefined,
+    );
   }
 
   /**
