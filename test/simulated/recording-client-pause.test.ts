@@ -207,3 +207,14 @@ test("callbacks of a pause say what the others say, under names of our own", asy
     assert.ok(parameterOf(callback, name), name);
   assert.equal(parameterOf(callback, "SiprecEvent"), "siprec-paused");
 });
+
+test("a media worker that does not confirm the fence: the pause fails, and the fork ends by it", async () => {
+  const { w, recorder } = await recording();
+  w.media.isDeaf = true;
+  const paused = assert.rejects(w.client.pause(w.call.callSid, "n"), /did not answer in time/);
+  await w.advance(6_000);
+  await paused;
+  assert.equal(recorder.end?.cause, "bye", w.story);
+  assert.deepEqual([w.row.status, w.row.errorCode, w.media.openCount], ["stopped", 31900, 0]);
+  assert.equal(w.client.liveCount, 0);
+});

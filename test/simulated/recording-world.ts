@@ -100,6 +100,8 @@ export class ForkingMedia implements MediaPlane {
   readonly forks: OpenFork[] = [];
   readonly #handlers = new Map<number, (event: MediaEvent) => void>();
   fails = false;
+  /** Questions are not answered any more. */
+  isDeaf = false;
   /** Ports that are asked for come when this resolves. */
   slow: Promise<void> | undefined;
   onClose: (() => void) | undefined;
@@ -168,6 +170,7 @@ export class ForkingMedia implements MediaPlane {
   }
   connectReceiver(): void {}
   async stats(id: number): Promise<MediaStats | undefined> {
+    if (this.isDeaf) await new Promise(() => {});
     const fork = this.forks.find((each) => each.id === id && !each.closed);
     return fork && statsOf(fork);
   }

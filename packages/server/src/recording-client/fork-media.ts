@@ -6,8 +6,8 @@ import type { Log } from "../observe/index.ts";
 import type { TrackLine } from "./recording-offer.ts";
 import type { TrackLabel } from "./tracks.ts";
 
-/** A media worker that has not opened a port by then never will. */
-const OPEN_LIMIT_MS = 5_000;
+/** A media worker that has not answered by then never will. */
+const ANSWER_LIMIT_MS = 5_000;
 
 export interface ForkMediaOptions {
   readonly media: MediaPlane;
@@ -74,12 +74,16 @@ export class ForkMedia {
     if (connection !== undefined) this.#start(label, { ...connection, withhold: true });
   }
 
-  /** Nothing flows, whatever is agreed, until `release`. When it resolves the media workers have seen to it. */
+  /**
+   * Nothing flows, whatever is agreed, until `release`. When it resolves the media workers have seen to it; it rejects
+   * when they do not say so in time.
+   */
   async fence(): Promise<void> {
     this.#fenced = true;
     for (const label of this.#connected.keys()) this.pause(label);
     // Commands and questions are dealt with in the order given: an answer shows that the fence stands.
-    await Promise.all([...this.#ports.values()].map(({ id }) => this.#options.media.stats(id)));
+    const seen = Promise.all([...this.#ports.values()].map(({ id }) => this.#options.media.stats(id)));
+    await this.#withLimit(seen, "the media plane did not answer in time", () => {});
   }
 
   /** Nothing flows until the next recorder is connected. */
@@ -172,7 +176,7 @@ export class ForkMedia {
       if (inTime && !this.#closed) this.#keep(track, port);
       else void media.close(port.id).catch(() => {});
     });
-    await this.#withLimit(kept, () => {
+    await this.#withLimit(kept, "the media plane opened no port in time", () => {
       inTime = false;
     });
   }
@@ -186,13 +190,13 @@ export class ForkMedia {
     if (last !== undefined) this.#start(label, { ...last, withhold: true });
   }
 
-  #withLimit(work: Promise<void>, onLimit: () => void): Promise<void> {
+  #withLimit(work: Promise<unknown>, message: string, onLimit: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.setTimer(OPEN_LIMIT_MS, () => {
+      const timer = this.#options.clock.setTimer(ANSWER_LIMIT_MS, () => {
         onLimit();
-        reject(new Error("the media plane opened no port in time"));
+        reject(new Error(message));
       });
-      work.then(resolve, reject).finally(() => timer.cancel());
+      work.then(() => resolve(), reject).finally(() => timer.cancel());
     });
   }
 

@@ -160,7 +160,10 @@ export class Fork {
       try {
         await this.#fence;
       } catch (error) {
+        // What cannot be fenced is closed: a pause that is not certain is none.
         this.#log.error({ err: error }, "siprec: the media plane did not confirm the pause");
+        this.#failures.push({ code: INTERNAL_CODE, text: "a pause could not be confirmed", tryNext: false });
+        this.#dispatch("broken");
         throw error;
       }
       const gap = await missed;
