@@ -57,6 +57,24 @@ describe("Linphone", { skip: without("linphonec"), concurrency: 2 }, () => {
     await bob.printed(/ended/i);
   });
 
+  it("[R4568-5.1.2-3] as caller with SRTP, while the other speaks RTP: both hear each other, also after hold and resume", async (t) => {
+    const bob = await openPhone(t, "bob");
+    await numberThatDials("from-secure-linphone", bob.uri);
+    const alice = await Linphone.start(t, { user: "alice", voice: "alice", mediaEncryption: "srtp" });
+    const arrival = bob.nextCall();
+    alice.command(`call sip:from-secure-linphone@127.0.0.1:${server.sipPort}`);
+    const bobs = await within("Bob's call", arrival);
+    await Promise.all([hears(bobs, "alice"), alice.hears("bob")]);
+    assert.match(alice.log(), /^SIP\/2\.0 200 [\s\S]*?^m=audio \d+ RTP\/SAVP 0[\s\S]*?^a=crypto:/m);
+    alice.command("pause");
+    await alice.printed(/paused\./i);
+    alice.command("resume");
+    await alice.printed(/paused\.[\s\S]*Media streams established/);
+    await Promise.all([hears(bobs, "alice"), alice.hears("bob")]);
+    alice.command("terminate");
+    assert.equal(await within("Bob's end", bobs.ended), "remote");
+  });
+
   it("at both ends, forked to our recorder: keys pass, the recording holds both voices", async (t) => {
     await server.connector("recorder", server.recorderUri);
     const bob = await Linphone.start(t, { user: "bob", voice: "bob" });

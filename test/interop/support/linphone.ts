@@ -16,6 +16,8 @@ export interface LinphoneOptions {
   readonly user: string;
   /** What it says, for a minute. */
   readonly voice: VoiceName;
+  /** Default "none". "srtp" offers and takes RTP/SAVP with SDES keys. */
+  readonly mediaEncryption?: "none" | "srtp";
 }
 
 /** A linphonec process on 127.0.0.1 with the configuration of test/interop/linphone. It answers by itself. */
@@ -24,12 +26,20 @@ export class Linphone {
   readonly #options: LinphoneOptions;
   readonly #child: Child;
   readonly #heardFile: string;
+  readonly #logFile: string;
 
-  private constructor(options: LinphoneOptions, child: Child, port: number, heardFile: string) {
+  private constructor(
+    options: LinphoneOptions,
+    child: Child,
+    port: number,
+    heardFile: string,
+    logFile: string,
+  ) {
     this.#options = options;
     this.#child = child;
     this.port = port;
     this.#heardFile = heardFile;
+    this.#logFile = logFile;
   }
 
   static async start(owner: Owner, options: LinphoneOptions): Promise<Linphone> {
@@ -40,6 +50,7 @@ export class Linphone {
       SIP_PORT: String(port),
       MEDIA_PORT: String(media - (media % 2)),
       SIP_USER: options.user,
+      MEDIA_ENCRYPTION: options.mediaEncryption ?? "none",
     };
     const config = readFileSync(CONFIG, "utf8").replace(/\b[A-Z]+_[A-Z]+\b/g, (word) => words[word] ?? word);
     writeFileSync(join(folder, "linphonerc"), config);
@@ -60,7 +71,7 @@ export class Linphone {
     });
     await until("linphonec listening", () => child.isOver || isListening("udp", port));
     if (child.isOver) throw new Error(`linphonec ended: ${child.stdout}${child.stderr}`);
-    const phone = new Linphone(options, child, port, heardFile);
+    const phone = new Linphone(options, child, port, heardFile, join(folder, "linphone.log"));
     phone.command("soundcard use files");
     phone.command(`play ${join(folder, "says.wav")}`);
     phone.command(`record ${heardFile}`);
@@ -79,6 +90,11 @@ export class Linphone {
   /** What it printed, once it printed that. */
   async printed(pattern: RegExp): Promise<void> {
     await this.#child.printed(pattern);
+  }
+
+  /** Its log file, which has every SIP message. */
+  log(): string {
+    return readFileSync(this.#logFile, "utf8");
   }
 
   /** What it heard so far: the samples of its WAV file, whose header has no length while it grows. */
