@@ -10,7 +10,7 @@ import { createMediaPlane } from "@callfork/server/media";
 import { createResolver, createSipTransports, createSystemClock } from "@callfork/server/net";
 import { createUserAgent, type ReceivedPart, type SipBody } from "@callfork/server/signalling";
 import { TestPhone } from "@callfork/testkit";
-import { createCalls } from "../../packages/server/src/calls/index.ts";
+import { createCalls, NO_PEER_CERTIFICATE } from "../../packages/server/src/calls/index.ts";
 import {
   createRecordingClient,
   type RecordingClient,
@@ -210,6 +210,7 @@ async function forked(
         credentials: null,
         username: null,
         password: null,
+        ...NO_PEER_CERTIFICATE,
         settings: {
           parameterTransport: "metadata",
           extensionNamespace: null,

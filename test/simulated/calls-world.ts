@@ -21,6 +21,7 @@ import {
   type CallStore,
   createCalls,
   type Forks,
+  NO_PEER_CERTIFICATE,
   type NumberRecord,
   type Refusal,
   type SiprecStart,
@@ -162,8 +163,10 @@ export function trunkOf(change: Partial<TrunkRecord> = {}): TrunkRecord {
     uniqueName: "pbx",
     sipUri: "sip:10.0.0.3:5060",
     allowedAddresses: ["10.0.0.0/24"],
+    allowedCertificateNames: [],
     username: null,
     password: null,
+    ...NO_PEER_CERTIFICATE,
     dateCreated: 0,
     dateUpdated: 0,
     ...change,
@@ -227,7 +230,7 @@ export class CallsWorld {
         ...(strangers && {
           strangers: {
             mode: strangers,
-            isKnown: (address) => this.room.knows(address),
+            isKnown: (peer) => this.room.knows(peer),
             mayAuthenticate: () => this.room.authenticates,
           },
         }),

@@ -17,14 +17,15 @@ import type {
   SipDialog,
 } from "@callfork/server/signalling";
 import { SeededRandom, type VirtualNetworkOptions, type VirtualNodeOptions } from "@callfork/testkit";
-import type {
-  CallbackRequest,
-  CallControl,
-  CallParty,
-  CallRecord,
-  CallTap,
-  SiprecRecord,
-  SiprecStart,
+import {
+  type CallbackRequest,
+  type CallControl,
+  type CallParty,
+  type CallRecord,
+  type CallTap,
+  NO_PEER_CERTIFICATE,
+  type SiprecRecord,
+  type SiprecStart,
 } from "../../packages/server/src/calls/index.ts";
 import type {
   ForkConnection,
@@ -332,6 +333,7 @@ export class RecordingWorld {
       credentials: null,
       username: null,
       password: null,
+      ...NO_PEER_CERTIFICATE,
       settings: {
         parameterTransport: "metadata",
         extensionNamespace: null,

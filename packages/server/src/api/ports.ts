@@ -24,6 +24,9 @@ export interface ConnectorView {
   readonly hasCredentials: boolean;
   readonly username: string | null;
   readonly hasPassword: boolean;
+  readonly certificate: string | null;
+  readonly hasPrivateKey: boolean;
+  readonly certificateAuthority: string | null;
   readonly settings: ConnectorSettings;
   readonly dateCreated: number;
   readonly dateUpdated: number;
@@ -44,18 +47,28 @@ export type ConnectorChange = {
   readonly credentials?: string | null;
   readonly username?: string | null;
   readonly password?: string | null;
+  readonly certificate?: string | null;
+  readonly privateKey?: string | null;
+  readonly certificateAuthority?: string | null;
   /** Those that are named; the others stay. */
   readonly settings?: Partial<ConnectorSettings>;
 };
 
-export type TrunkView = Omit<TrunkRecord, "password"> & { readonly hasPassword: boolean };
+export type TrunkView = Omit<TrunkRecord, "password" | "privateKey"> & {
+  readonly hasPassword: boolean;
+  readonly hasPrivateKey: boolean;
+};
 
 export type TrunkChange = {
   readonly uniqueName?: string;
   readonly sipUri?: string | null;
   readonly allowedAddresses?: readonly string[];
+  readonly allowedCertificateNames?: readonly string[];
   readonly username?: string | null;
   readonly password?: string | null;
+  readonly certificate?: string | null;
+  readonly privateKey?: string | null;
+  readonly certificateAuthority?: string | null;
 };
 
 export type NumberChange = Partial<Omit<NumberRecord, "sid" | "accountSid" | "dateCreated" | "dateUpdated">>;

@@ -47,7 +47,7 @@ export function createEntrance({ config, clock, random, realm }: EntranceOptions
     authenticator,
     strangers: {
       mode: config.sip.strangers,
-      isKnown: (address) => calls === undefined || calls.knows(address) || mayRecord(address),
+      isKnown: (peer) => calls === undefined || calls.knows(peer) || mayRecord(peer.remoteAddress),
       mayAuthenticate: () => calls?.authenticates ?? false,
     },
     isOverloaded: () => load.isOverloaded,

@@ -67,9 +67,9 @@ export async function admit(house: House, invite: IncomingInvite): Promise<Resul
   return ok({ number, source, trunk });
 }
 
-/** By address first, then by digest. */
+/** By certificate or address first, then by digest. */
 async function identify(house: House, invite: IncomingInvite): Promise<Result<Source, Denied>> {
-  const known = await house.trunks.sourceOf(invite.flow.remoteAddress);
+  const known = await house.trunks.sourceOf(invite.flow);
   if (known) return ok(known);
   const { users } = house.trunks;
   const { authenticator } = house.options;

@@ -12,6 +12,7 @@ import { isUri } from "./party.ts";
 import type { CallControl, CallTap, PlaceCall } from "./ports.ts";
 import type { CallRecord } from "./records.ts";
 import { fromOf, routeTo } from "./route.ts";
+import type { PeerOfFlow } from "./trunks.ts";
 
 /** Builds the room: calls come in by `accept`, go out by `place`. */
 export function createCalls(options: CallsOptions): CallRoom {
@@ -38,8 +39,8 @@ class Room implements CallRoom {
     }
   }
 
-  knows(address: string): boolean {
-    return this.#house.trunks.knows(address);
+  knows(peer: PeerOfFlow): boolean {
+    return this.#house.trunks.knows(peer);
   }
 
   get authenticates(): boolean {

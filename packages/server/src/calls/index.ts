@@ -1,4 +1,5 @@
 export type { CallbackRequest, HttpMethod } from "./callbacks.ts";
+export { readCertificateName } from "./certificate-name.ts";
 export { createCalls } from "./create-calls.ts";
 export {
   BadDescriptionError,
@@ -20,6 +21,7 @@ export {
   type Refusal,
   type RingbackTone,
 } from "./options.ts";
+export { NO_PEER_CERTIFICATE, type PeerCertificate, tlsOf } from "./peer-certificate.ts";
 export type {
   CallControl,
   CallParty,

@@ -1,7 +1,7 @@
 import type { SrtpPolicy } from "@callfork/protocol/offer-answer";
 import type { Random } from "@callfork/protocol/text";
 import type { MediaPlane } from "../media/index.ts";
-import type { Clock } from "../net/index.ts";
+import type { Clock, SipFlow } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { Authenticator, IncomingInvite, UserAgent } from "../signalling/index.ts";
 import type { CallControl, CallStore, Calls, Director } from "./ports.ts";
@@ -82,8 +82,8 @@ export interface CallRoom extends Calls {
   accept(invite: IncomingInvite): void;
   /** Reads the trunks and sets calls to failed that a dead process left live. Call it once, before `accept`. */
   start(): Promise<void>;
-  /** Whether an address may send calls; unknown ones are looked up for the next time. */
-  knows(address: string): boolean;
+  /** Whether a peer may send calls, by its address or certificate; unknown ones are looked up for the next time. */
+  knows(peer: Pick<SipFlow, "remoteAddress" | "tls">): boolean;
   /** Whether callers from unknown addresses may prove who they are. */
   readonly authenticates: boolean;
   /** No new calls are taken now: the node is full, or about to stop. */

@@ -6,6 +6,7 @@ import { DIAL, nextDialState } from "./dial-state.ts";
 import { finalStatus, type LegEnd, type LegEndCause, refusalStatus } from "./end-status.ts";
 import { LEG, nextLegState } from "./leg-state.ts";
 import { aorOf, dialledNames, numberOf, partyOf, readNumber, userOf, voiceAddressOf } from "./party.ts";
+import { NO_PEER_CERTIFICATE } from "./peer-certificate.ts";
 import type { CallRecord, TrunkRecord } from "./records.ts";
 import { sipParameters, voiceParameters } from "./request-parameters.ts";
 import { ringbackTone } from "./ringback.ts";
@@ -182,8 +183,10 @@ const trunk: TrunkRecord = {
   uniqueName: "pbx",
   sipUri: "sip:carrier.example.com:5070;transport=tcp",
   allowedAddresses: [],
+  allowedCertificateNames: [],
   username: "u",
   password: "p",
+  ...NO_PEER_CERTIFICATE,
   dateCreated: 0,
   dateUpdated: 0,
 };
@@ -249,4 +252,16 @@ test("the ringing tones: cadence and level as documented", () => {
     const level = 10 * Math.log10(power / (32_768 ** 2 / 2)) + 3.14;
     assert.ok(level < -15 && level > -20, `${kind}: ${level} dBm0`);
   }
+});
+
+test("a trunk's certificate and authorities go with its calls; a certificate without its key does not", () => {
+  const tlsFor = (change: Partial<TrunkRecord>) => {
+    const route = routeTo({ kind: "number", address: "+15550" }, { ...trunk, ...change });
+    assert.ok(route.ok);
+    return route.value.invite.tls;
+  };
+  assert.equal(tlsFor({}), undefined);
+  assert.equal(tlsFor({ certificate: "C" }), undefined);
+  assert.deepEqual(tlsFor({ certificateAuthority: "A" }), { ca: "A" });
+  assert.deepEqual(tlsFor({ certificate: "C", privateKey: "K" }), { certificate: "C", key: "K" });
 });

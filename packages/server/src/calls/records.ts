@@ -1,4 +1,5 @@
 import type { HttpMethod } from "./callbacks.ts";
+import type { PeerCertificate } from "./peer-certificate.ts";
 
 export type CallStatus =
   | "queued"
@@ -55,7 +56,7 @@ export interface NumberRecord {
 }
 
 /** Who may send calls in, and where calls go out. */
-export interface TrunkRecord {
+export interface TrunkRecord extends PeerCertificate {
   readonly sid: string;
   readonly accountSid: string;
   readonly uniqueName: string;
@@ -63,6 +64,8 @@ export interface TrunkRecord {
   readonly sipUri: string | null;
   /** Addresses or CIDR ranges that may send calls. */
   readonly allowedAddresses: readonly string[];
+  /** SIP domains, as `readCertificateName` writes them: who shows a certificate for one of them over TLS may send calls. */
+  readonly allowedCertificateNames: readonly string[];
   readonly username: string | null;
   /** Decrypted; never leaves the process. */
   readonly password: string | null;

@@ -5,12 +5,13 @@ import type { HeaderLine, InviteOptions } from "../signalling/index.ts";
 import { InvalidAddressError, NoTrunkError } from "./errors.ts";
 import { securedUri } from "./media-security.ts";
 import { aorOf, isUri, readNumber } from "./party.ts";
+import { tlsOf } from "./peer-certificate.ts";
 import type { CallParty, DialTarget } from "./ports.ts";
 import type { TrunkRecord } from "./records.ts";
 
 /** How to reach a dialled address. */
 export interface Route {
-  readonly invite: Pick<InviteOptions, "requestUri" | "to" | "headers" | "credentials">;
+  readonly invite: Pick<InviteOptions, "requestUri" | "to" | "headers" | "credentials" | "tls">;
   readonly party: CallParty;
   /** As the call's row and the webhooks name it. */
   readonly address: string;
@@ -47,6 +48,7 @@ function routeToNumber(target: Target, trunk: TrunkRecord | undefined): Result<R
         uri: formatSipUri({ scheme: uri.value.scheme, host: uri.value.host, user: number }),
       }),
       ...credentials(trunk.username, trunk.password),
+      ...tlsOf(trunk),
     },
     party: { aor: aorOf(requestUri), displayName: null },
     address: number,

@@ -1,4 +1,4 @@
-import type { Clock } from "../net/index.ts";
+import type { Clock, SipFlow } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import { type AddressRange, isInRanges, isLoopback, parseAddressRange } from "./address-range.ts";
 import type { CallStore } from "./ports.ts";
@@ -11,6 +11,9 @@ interface Trunk {
 
 /** Where an INVITE came from, if it may come at all. */
 export type Source = { readonly kind: "loopback" } | { readonly kind: "trunk"; readonly trunk: TrunkRecord };
+
+/** What a connection tells of its other end. */
+export type PeerOfFlow = Pick<SipFlow, "remoteAddress" | "tls">;
 
 /** A trunk without addresses that proves who it is instead. */
 export interface TrunkUser {
@@ -40,24 +43,34 @@ export class TrunkList {
     this.#refreshMs = refreshMs;
   }
 
-  /** Which door an address comes in by; `undefined` when none is open to it. */
-  async sourceOf(address: string): Promise<Source | undefined> {
-    if (isLoopback(address)) return { kind: "loopback" };
+  /**
+   * Which door a peer comes in by, `undefined` when none is open to it. A certificate says more than an address: whom it
+   * names comes by that trunk, from wherever.
+   */
+  async sourceOf({ remoteAddress, tls }: PeerOfFlow): Promise<Source | undefined> {
+    const identities = tls?.identities ?? [];
+    if (isLoopback(remoteAddress) && identities.length === 0) return { kind: "loopback" };
     await this.#fresh();
-    const trunk = this.#trunks.find(({ ranges }) => isInRanges(address, ranges));
+    const named = this.#trunks.find(({ record }) => isNamed(record, identities));
+    if (named === undefined && isLoopback(remoteAddress)) return { kind: "loopback" };
+    const trunk = named ?? this.#trunks.find(({ ranges }) => isInRanges(remoteAddress, ranges));
     return trunk && { kind: "trunk", trunk: trunk.record };
   }
 
-  /** What is known of an address without waiting; an old list is read anew meanwhile. */
-  knows(address: string): boolean {
-    if (isLoopback(address) || this.#trunks.some(({ ranges }) => isInRanges(address, ranges))) return true;
+  /** What is known of a peer without waiting; an old list is read anew meanwhile. */
+  knows({ remoteAddress, tls }: PeerOfFlow): boolean {
+    if (isLoopback(remoteAddress)) return true;
+    const identities = tls?.identities ?? [];
+    const isOf = ({ record, ranges }: Trunk) =>
+      isNamed(record, identities) || isInRanges(remoteAddress, ranges);
+    if (this.#trunks.some(isOf)) return true;
     void this.#fresh();
     return false;
   }
 
   /**
-   * Trunks that come in by digest: those with a password and no address. A trunk that names its addresses comes from
-   * nowhere else, and its password is for calls that go out.
+   * Trunks that come in by digest: those with a password, and neither addresses nor certificates. A trunk that names
+   * these comes by nothing else, and its password is for calls that go out.
    */
   get users(): readonly TrunkUser[] {
     return this.#users;
@@ -105,8 +118,13 @@ export class TrunkList {
 }
 
 function userOf(trunk: TrunkRecord): TrunkUser[] {
-  const { username, password, allowedAddresses } = trunk;
+  const { username, password, allowedAddresses, allowedCertificateNames } = trunk;
   // An empty password would let everybody in who guesses the name.
-  if (!username || !password || allowedAddresses.length > 0) return [];
+  if (!username || !password || allowedAddresses.length > 0 || allowedCertificateNames.length > 0) return [];
   return [{ username, password, trunk }];
+}
+
+/** Identities are there only where TLS has verified the certificate. */
+function isNamed(trunk: TrunkRecord, identities: readonly string[]): boolean {
+  return identities.some((name) => trunk.allowedCertificateNames.includes(name));
 }

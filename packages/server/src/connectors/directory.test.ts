@@ -15,6 +15,9 @@ function directoryOf(sipUris: readonly string[]) {
     credentials: "secret",
     username: null,
     password: null,
+    certificate: null,
+    privateKey: null,
+    certificateAuthority: null,
     settings: {
       parameterTransport: "metadata",
       extensionNamespace: null,

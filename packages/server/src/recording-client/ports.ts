@@ -1,7 +1,7 @@
-import type { CallbackRequest, SiprecRecord } from "../calls/index.ts";
+import type { CallbackRequest, PeerCertificate, SiprecRecord } from "../calls/index.ts";
 
 /** A named recorder with its credentials: the XE… resource, secrets decrypted. Never logged. */
-export interface ConnectorRecord {
+export interface ConnectorRecord extends PeerCertificate {
   readonly sid: string;
   readonly accountSid: string;
   readonly uniqueName: string;

@@ -86,6 +86,7 @@ export class RecorderAttempt {
           body: recordingBody(offer, writeRecordingMetadata(told), this.#label, context.random),
           timeoutMs: context.limits.answerTimeoutMs,
           ...(plan.credentials && { credentials: plan.credentials }),
+          ...(plan.tls && { tls: plan.tls }),
         },
         {
           onAnswered: (dialog, _response, body) => {

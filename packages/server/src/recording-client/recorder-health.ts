@@ -83,7 +83,7 @@ export class RecorderHealth {
 
   async #ask(recorder: Recorder, watched: Watched): Promise<void> {
     const { userAgent, log, alerts, sipHost } = this.#options;
-    const { headers, credentials, connectorSid, accountSid, connectorName } = watched.plan;
+    const { headers, credentials, tls, connectorSid, accountSid, connectorName } = watched.plan;
     const { status } = await userAgent.request("OPTIONS", {
       requestUri: recorder.uri,
       from: `<sip:SRC@${formatHostPort({ host: sipHost })}>`,
@@ -92,6 +92,7 @@ export class RecorderHealth {
       contactUser: "SRC",
       contactParameters: ";+sip.src",
       ...(credentials && { credentials }),
+      ...(tls && { tls }),
     });
     const isUp = !ABSENT.has(status);
     if (isUp === watched.isUp || this.#stopped) return;

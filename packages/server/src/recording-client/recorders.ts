@@ -1,7 +1,8 @@
 import { isIpv6 } from "@callfork/protocol/sip";
 import { type ConnectorUri, parseConnectorUri } from "@callfork/protocol/siprec";
 import { isToken } from "@callfork/protocol/text";
-import type { HeaderLine } from "../signalling/index.ts";
+import { tlsOf } from "../calls/index.ts";
+import type { HeaderLine, InviteOptions } from "../signalling/index.ts";
 import { UnusableConnectorError } from "./errors.ts";
 import type { ConnectorRecord, ConnectorSettings } from "./ports.ts";
 
@@ -22,6 +23,8 @@ export interface ConnectorPlan {
   /** The static credential, for every INVITE. */
   readonly headers: readonly HeaderLine[];
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** Certificate and authorities of its own. */
+  readonly tls: InviteOptions["tls"];
   /** Entries of the list that cannot be read. */
   readonly problems: readonly string[];
   readonly settings: ConnectorSettings;
@@ -51,6 +54,7 @@ export function planOf(connector: ConnectorRecord): ConnectorPlan {
     recorders,
     headers: credentialsHeader(connector),
     credentials: username === null ? undefined : { username, password: password ?? "" },
+    tls: tlsOf(connector).tls,
     problems,
     settings: connector.settings,
   };

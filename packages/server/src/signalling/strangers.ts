@@ -1,16 +1,19 @@
 import type { SipRequest } from "@callfork/protocol/sip";
 import type { Millis } from "@callfork/protocol/text";
-import type { Clock } from "../net/index.ts";
+import type { Clock, SipFlow } from "../net/index.ts";
 
 /** How requests from addresses that nobody knows are met. */
 export interface StrangerPolicy {
   /** "refuse": 403 for the first few, then silence. "drop": silence from the first. */
   readonly mode: "refuse" | "drop";
-  /** Whether an address belongs to somebody who may come in. Asked for every request outside a dialog. */
-  isKnown(address: string): boolean;
+  /** Whether an address or certificate belongs to somebody who may come in. Asked for every request outside a dialog. */
+  isKnown(peer: Peer): boolean;
   /** Whether a stranger may prove who it is: then INVITEs are heard in both modes, until wrong passwords add up. */
   mayAuthenticate(): boolean;
 }
+
+/** The other end: `tls.identities` are those of a verified certificate. */
+type Peer = Pick<SipFlow, "remoteAddress" | "tls">;
 
 interface Source {
   offences: number;
@@ -42,17 +45,17 @@ export class Strangers {
     this.#clock = clock;
   }
 
-  isKnown(address: string): boolean {
-    if (this.#policy.isKnown(address)) return true;
-    return (this.#sources.get(address)?.knownUntil ?? 0) > this.#clock.now();
+  isKnown(peer: Peer): boolean {
+    if (this.#policy.isKnown(peer)) return true;
+    return (this.#sources.get(peer.remoteAddress)?.knownUntil ?? 0) > this.#clock.now();
   }
 
   /** Whether a request outside a dialog gets any answer at all. A silenced source that goes on stays silenced. */
-  hears(request: SipRequest, address: string): boolean {
-    if (this.isKnown(address)) return true;
+  hears(request: SipRequest, peer: Peer): boolean {
+    if (this.isKnown(peer)) return true;
     const isCall = request.method === "INVITE" && this.#policy.mayAuthenticate();
     if (this.#policy.mode === "drop" && !isCall) return false;
-    const source = this.#sources.get(address);
+    const source = this.#sources.get(peer.remoteAddress);
     if (source === undefined) return true;
     if (this.#offencesNow(source) < PATIENCE - 0.5) return true; // the last one may be forgiven in part by now
     source.at = this.#clock.now();
@@ -60,8 +63,9 @@ export class Strangers {
   }
 
   /** A request outside a dialog got an answer other than 100. */
-  answered(request: SipRequest, address: string, status: number): void {
-    if (this.isKnown(address)) return;
+  answered(request: SipRequest, peer: Peer, status: number): void {
+    if (this.isKnown(peer)) return;
+    const address = peer.remoteAddress;
     const now = this.#clock.now();
     const source = this.#sources.get(address) ?? { offences: 0, at: now, knownUntil: 0 };
     const hasCredentials = request.headers.has("Authorization");

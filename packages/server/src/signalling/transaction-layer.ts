@@ -29,7 +29,7 @@ export interface TransactionLayerOptions {
   readonly log: Log;
   readonly timers: TransactionTimers;
   /** For the Server header field; an empty one leaves it out. */
-  serverNameFor(address: string): string;
+  serverNameFor(flow: SipFlow): string;
   readonly maximumTransactions: number;
   readonly maximumRequestsPerSecond: number;
   readonly trace: MessageTrace;
@@ -226,7 +226,7 @@ export class TransactionLayer {
       flow,
       clock,
       timers,
-      serverName: this.#options.serverNameFor(flow.remoteAddress),
+      serverName: this.#options.serverNameFor(flow),
       toTag: token(random),
       send: (bytes) => this.#sendResponse(bytes, request, flow),
       onAnswer: (status) => merged !== undefined && this.#options.onAnswered(request, flow, status),
@@ -268,7 +268,7 @@ export class TransactionLayer {
     options: Parameters<typeof statelessResponse>[3],
   ): void {
     if (request.method === "ACK") return;
-    const serverName = this.#options.serverNameFor(flow.remoteAddress);
+    const serverName = this.#options.serverNameFor(flow);
     const bytes = statelessResponse(request, status, serverName, options);
     this.#sendResponse(bytes, request, flow).catch(() => {});
   }

@@ -62,12 +62,12 @@ class Agent implements SipUserAgent {
       log,
       timers,
       // What we are is nobody's business who has no business here.
-      serverNameFor: (address) => (this.#strangers?.isKnown(address) === false ? "" : userAgentName),
+      serverNameFor: (flow) => (this.#strangers?.isKnown(flow) === false ? "" : userAgentName),
       maximumTransactions: options.maximumTransactions ?? 20_000,
       maximumRequestsPerSecond: options.maximumRequestsPerSecond ?? 500,
       isOverloaded: options.isOverloaded ?? (() => false),
       hears: (request, flow) => this.#hears(request, flow),
-      onAnswered: (request, flow, status) => this.#strangers?.answered(request, flow.remoteAddress, status),
+      onAnswered: (request, flow, status) => this.#strangers?.answered(request, flow, status),
       onTurnedAway: (why) => options.onTurnedAway?.(why),
       trace: createTrace(clock, transports, () => this.#traceListener()),
       onRequest: (transaction) => this.#receive(transaction),
@@ -166,11 +166,11 @@ class Agent implements SipUserAgent {
   }
 
   /** What belongs to a dialog of ours is heard whoever brings it: routes may lead over addresses nobody told us of. */
-  #hears(request: SipRequest, { remoteAddress }: SipFlow): boolean {
+  #hears(request: SipRequest, flow: SipFlow): boolean {
     if (this.#strangers === undefined || request.method === "CANCEL") return true;
     const key = dialogKeyOf(request);
     if (key !== undefined && this.#core.dialogs.get(key) !== undefined) return true;
-    return this.#strangers.hears(request, remoteAddress);
+    return this.#strangers.hears(request, flow);
   }
 
   #receive(transaction: ServerTransaction): void {
@@ -253,7 +253,7 @@ class Agent implements SipUserAgent {
 
   #receiveOther(transaction: ServerTransaction, handlers: UserAgentHandlers): void {
     const { request, flow } = transaction;
-    if (this.#strangers?.isKnown(flow.remoteAddress) === false) {
+    if (this.#strangers?.isKnown(flow) === false) {
       transaction.respond(403); // before anything about us is said
       return;
     }

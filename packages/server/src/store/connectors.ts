@@ -8,7 +8,7 @@ import type { SecretPlace } from "./vault.ts";
 type ConnectorsPort = ConnectorDirectory &
   Pick<ApiStore, "createConnector" | "connector" | "connectors" | "updateConnector" | "deleteConnector">;
 
-export const CONNECTOR_SECRETS = ["credentials", "password"] as const;
+export const CONNECTOR_SECRETS = ["credentials", "password", "private_key"] as const;
 
 export const connectorSecret = (sid: string, column: (typeof CONNECTOR_SECRETS)[number]): SecretPlace => ({
   table: "connectors",
@@ -25,10 +25,13 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
       sip_uris: change.sipUris && JSON.stringify(change.sipUris),
       credentials_header_name: change.credentialsHeaderName,
       username: change.username,
+      certificate: change.certificate,
+      certificate_authority: change.certificateAuthority,
     });
     if (change.settings !== undefined) columns.settings = JSON.stringify(change.settings);
+    const secrets = { ...change, private_key: change.privateKey };
     for (const column of CONNECTOR_SECRETS) {
-      const secret = change[column];
+      const secret = secrets[column];
       // An empty secret is none.
       if (secret === null || secret === "") columns[column] = null;
       else if (secret !== undefined) columns[column] = vault.seal(secret, connectorSecret(sid, column));
@@ -58,12 +61,17 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
         .where("unique_name", "=", uniqueName)
         .executeTakeFirst();
       if (row === undefined) return undefined;
-      const { hasCredentials: _, hasPassword: __, ...common } = viewOf(row);
+      const { hasCredentials: _, hasPassword: __, hasPrivateKey: ___, ...common } = viewOf(row);
       const open = (column: (typeof CONNECTOR_SECRETS)[number]) => {
         const sealed = row[column];
         return sealed === null ? null : vault.open(sealed, connectorSecret(row.sid, column));
       };
-      return { ...common, credentials: open("credentials"), password: open("password") };
+      return {
+        ...common,
+        credentials: open("credentials"),
+        password: open("password"),
+        privateKey: open("private_key"),
+      };
     },
     createConnector: async (accountSid, change) => {
       const sid = names.sid("XE");
@@ -79,6 +87,9 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
           credentials: null,
           username: null,
           password: null,
+          certificate: null,
+          private_key: null,
+          certificate_authority: null,
           settings: null,
           date_created: at,
           date_updated: at,
@@ -153,6 +164,9 @@ function viewOf(row: Selectable<ConnectorRow>): ConnectorView {
     hasCredentials: row.credentials !== null,
     username: row.username,
     hasPassword: row.password !== null,
+    certificate: row.certificate,
+    hasPrivateKey: row.private_key !== null,
+    certificateAuthority: row.certificate_authority,
     settings: { ...DEFAULT_SETTINGS, ...settingsOf(row) },
     dateCreated: row.date_created,
     dateUpdated: row.date_updated,

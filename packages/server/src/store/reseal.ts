@@ -1,7 +1,7 @@
 import { accountToken } from "./accounts.ts";
 import { CONNECTOR_SECRETS, connectorSecret } from "./connectors.ts";
 import type { StoreContext } from "./context.ts";
-import { trunkPassword } from "./trunks.ts";
+import { TRUNK_SECRETS, trunkSecret } from "./trunks.ts";
 
 /**
  * Opens every secret that is sealed under an older key and seals it anew; so a wrong master key is found when the
@@ -20,10 +20,22 @@ export async function resealSecrets({ engine, vault }: StoreContext): Promise<nu
     const sealed = vault.seal(token, place);
     updates.push(db.updateTable("accounts").set({ auth_token: sealed }).where("sid", "=", sid));
   }
-  for (const { sid, password } of await db.selectFrom("trunks").select(["sid", "password"]).execute()) {
-    if (password === null || !vault.isOutdated(password)) continue;
-    const sealed = vault.seal(vault.open(password, trunkPassword(sid)), trunkPassword(sid));
-    updates.push(db.updateTable("trunks").set({ password: sealed }).where("sid", "=", sid));
+  for (const row of await db
+    .selectFrom("trunks")
+    .select(["sid", ...TRUNK_SECRETS])
+    .execute()) {
+    for (const column of TRUNK_SECRETS) {
+      const sealed = row[column];
+      if (sealed === null || !vault.isOutdated(sealed)) continue;
+      const place = trunkSecret(row.sid, column);
+      const again = vault.seal(vault.open(sealed, place), place);
+      updates.push(
+        db
+          .updateTable("trunks")
+          .set({ [column]: again })
+          .where("sid", "=", row.sid),
+      );
+    }
   }
   for (const row of await db
     .selectFrom("connectors")

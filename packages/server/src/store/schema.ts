@@ -66,9 +66,17 @@ export interface TrunkRow extends Dated {
   sip_uri: string | null;
   /** JSON: string[]. */
   allowed_addresses: string;
+  /** JSON: string[]; null: none. */
+  allowed_certificate_names: string | null;
   username: string | null;
   /** Sealed. */
   password: string | null;
+  /** PEM, the chain included. */
+  certificate: string | null;
+  /** Sealed. */
+  private_key: string | null;
+  /** PEM. */
+  certificate_authority: string | null;
 }
 
 export interface ConnectorRow extends Dated {
@@ -84,6 +92,12 @@ export interface ConnectorRow extends Dated {
   username: string | null;
   /** Sealed. */
   password: string | null;
+  /** PEM, the chain included. */
+  certificate: string | null;
+  /** Sealed. */
+  private_key: string | null;
+  /** PEM. */
+  certificate_authority: string | null;
   /** JSON: those of `ConnectorSettings` that were set; null: none. */
   settings: string | null;
 }

@@ -8,25 +8,37 @@ import type { SecretPlace } from "./vault.ts";
 type TrunksPort = Pick<CallStore, "listTrunks"> &
   Pick<ApiStore, "createTrunk" | "trunk" | "trunks" | "updateTrunk" | "deleteTrunk">;
 
-export const trunkPassword = (sid: string): SecretPlace => ({
+export const TRUNK_SECRETS = ["password", "private_key"] as const;
+
+export const trunkSecret = (sid: string, column: (typeof TRUNK_SECRETS)[number]): SecretPlace => ({
   table: "trunks",
   row: sid,
-  column: "password",
+  column,
 });
 
 export function trunksTable({ engine, vault, names, log, now }: StoreContext): TrunksPort {
   const { db } = engine;
 
-  const changedColumns = (sid: string, change: TrunkChange): Updateable<TrunkRow> =>
-    given({
+  const changedColumns = (sid: string, change: TrunkChange): Updateable<TrunkRow> => {
+    const columns: Updateable<TrunkRow> = given({
       unique_name: change.uniqueName,
       sip_uri: change.sipUri,
       allowed_addresses: change.allowedAddresses && JSON.stringify(change.allowedAddresses),
+      allowed_certificate_names:
+        change.allowedCertificateNames && JSON.stringify(change.allowedCertificateNames),
       username: change.username,
-      password: change.password && vault.seal(change.password, trunkPassword(sid)),
-      // An empty password is none.
-      ...(change.password === null || change.password === "" ? { password: null } : {}),
+      certificate: change.certificate,
+      certificate_authority: change.certificateAuthority,
     });
+    const secrets = { password: change.password, private_key: change.privateKey };
+    for (const column of TRUNK_SECRETS) {
+      const secret = secrets[column];
+      // An empty secret is none.
+      if (secret === null || secret === "") columns[column] = null;
+      else if (secret !== undefined) columns[column] = vault.seal(secret, trunkSecret(sid, column));
+    }
+    return columns;
+  };
 
   const find = async (accountSid: string, sidOrName: string): Promise<Selectable<TrunkRow> | undefined> => {
     const rows = await db
@@ -43,11 +55,14 @@ export function trunksTable({ engine, vault, names, log, now }: StoreContext): T
       const rows = await db.selectFrom("trunks").selectAll().orderBy("seq").execute();
       return rows.flatMap((row) => {
         try {
-          const password = row.password === null ? null : vault.open(row.password, trunkPassword(row.sid));
-          return { ...commonOf(row), password };
+          const open = (column: (typeof TRUNK_SECRETS)[number]) => {
+            const sealed = row[column];
+            return sealed === null ? null : vault.open(sealed, trunkSecret(row.sid, column));
+          };
+          return { ...commonOf(row), password: open("password"), privateKey: open("private_key") };
         } catch (error) {
           // Without its password it would take calls from anybody; and the other trunks must go on.
-          log.error({ err: error, trunkSid: row.sid }, "a trunk is left out: its password cannot be opened");
+          log.error({ err: error, trunkSid: row.sid }, "a trunk is left out: its secrets cannot be opened");
           return [];
         }
       });
@@ -65,6 +80,10 @@ export function trunksTable({ engine, vault, names, log, now }: StoreContext): T
           allowed_addresses: "[]",
           username: null,
           password: null,
+          allowed_certificate_names: null,
+          certificate: null,
+          private_key: null,
+          certificate_authority: null,
           date_created: at,
           date_updated: at,
           ...changedColumns(sid, change),
@@ -112,17 +131,21 @@ export function trunksTable({ engine, vault, names, log, now }: StoreContext): T
 }
 
 function viewOf(row: Selectable<TrunkRow>): TrunkView {
-  return { ...commonOf(row), hasPassword: row.password !== null };
+  return { ...commonOf(row), hasPassword: row.password !== null, hasPrivateKey: row.private_key !== null };
 }
 
-function commonOf(row: Selectable<TrunkRow>): Omit<TrunkRecord, "password"> {
+function commonOf(row: Selectable<TrunkRow>): Omit<TrunkRecord, "password" | "privateKey"> {
   return {
     sid: row.sid,
     accountSid: row.account_sid,
     uniqueName: row.unique_name,
     sipUri: row.sip_uri,
     allowedAddresses: readJson(row.allowed_addresses),
+    allowedCertificateNames:
+      row.allowed_certificate_names === null ? [] : readJson(row.allowed_certificate_names),
     username: row.username,
+    certificate: row.certificate,
+    certificateAuthority: row.certificate_authority,
     dateCreated: row.date_created,
     dateUpdated: row.date_updated,
   };

@@ -21,7 +21,11 @@ export class TakenError extends PlatformError {
 }
 
 interface ConnectorRow extends ConnectorView {
-  readonly secrets: { readonly credentials: string | null; readonly password: string | null };
+  readonly secrets: {
+    readonly credentials: string | null;
+    readonly password: string | null;
+    readonly privateKey: string | null;
+  };
 }
 
 interface Row {
@@ -149,6 +153,9 @@ export class MemoryStore implements ApiStore {
       hasCredentials: false,
       username: null,
       hasPassword: false,
+      certificate: null,
+      hasPrivateKey: false,
+      certificateAuthority: null,
       settings: {
         parameterTransport: "metadata",
         extensionNamespace: null,
@@ -157,7 +164,7 @@ export class MemoryStore implements ApiStore {
       },
       dateCreated: now,
       dateUpdated: now,
-      secrets: { credentials: null, password: null },
+      secrets: { credentials: null, password: null, privateKey: null },
     };
     const row = changed(fresh, change);
     this.connectorRows.push(row);
@@ -194,8 +201,12 @@ export class MemoryStore implements ApiStore {
       accountSid,
       sipUri: null,
       allowedAddresses: [],
+      allowedCertificateNames: [],
       username: null,
       password: null,
+      certificate: null,
+      privateKey: null,
+      certificateAuthority: null,
       dateCreated: now,
       dateUpdated: now,
       ...change,
@@ -313,14 +324,15 @@ function within(
 }
 
 function changed(row: ConnectorRow, change: ConnectorChange): ConnectorRow {
-  const { credentials = row.secrets.credentials, password = row.secrets.password, ...plain } = change;
+  const { credentials, password, privateKey, ...plain } = { ...row.secrets, ...change };
   return {
     ...row,
     ...plain,
     settings: { ...row.settings, ...plain.settings },
     hasCredentials: credentials !== null,
     hasPassword: password !== null,
-    secrets: { credentials, password },
+    hasPrivateKey: privateKey !== null,
+    secrets: { credentials, password, privateKey },
   };
 }
 
@@ -328,6 +340,6 @@ function view({ secrets: _, ...row }: ConnectorRow): ConnectorView {
   return row;
 }
 
-function trunkView({ password, ...row }: TrunkRecord): TrunkView {
-  return { ...row, hasPassword: password !== null };
+function trunkView({ password, privateKey, ...row }: TrunkRecord): TrunkView {
+  return { ...row, hasPassword: password !== null, hasPrivateKey: privateKey !== null };
 }

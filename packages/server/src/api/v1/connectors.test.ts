@@ -32,7 +32,11 @@ test("connectors: a form and JSON make the same, secrets go in and never come ou
     assert.equal(answer.json().credentials_header_name, "X-Auth-Token");
     assert.ok(!answer.text.includes("hush"));
   }
-  assert.deepEqual(store.connectorRows[0]?.secrets, { credentials: "hush-1", password: "hush-2" });
+  assert.deepEqual(store.connectorRows[0]?.secrets, {
+    credentials: "hush-1",
+    password: "hush-2",
+    privateKey: null,
+  });
   assert.ok(!(await ask("GET", "/v1/Connectors")).text.includes("hush"));
   assert.ok(lines.every((line) => !line.includes("hush")));
 });

@@ -18,6 +18,7 @@ import {
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
 import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import type { ApiStore, ConnectorChange, ConnectorView } from "../ports.ts";
+import { CERTIFICATE_PROPERTIES, certificateChange, certificateFields, showIdentity } from "./certificate.ts";
 import { named, V1 } from "./prefix.ts";
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
@@ -32,6 +33,7 @@ export const CONNECTOR_SCHEMA = Type.Object(
     has_credentials: Type.Boolean(),
     username: textOrNull,
     has_password: Type.Boolean(),
+    ...CERTIFICATE_PROPERTIES,
     parameter_transport: Type.Enum(["metadata", "headers", "both"]),
     extension_namespace: textOrNull,
     call_data: Type.Boolean(),
@@ -94,6 +96,7 @@ const CHANGE_FIELDS = {
   Credentials: clearable(text({ code: 31942, max: 1024, description: "Value of that header; never shown" })),
   Username: clearable(text({ code: 31942, description: "For digest authentication" })),
   Password: clearable(text({ code: 31942, description: "For digest authentication; never shown" })),
+  ...certificateFields(31942),
   ParameterTransport: choice(["metadata", "headers", "both"], {
     code: 20422,
     description: "Where custom parameters go: into the metadata, into header fields of the INVITE, or both",
@@ -219,6 +222,7 @@ function change(body: Values<typeof CHANGE_FIELDS>): ConnectorChange {
     credentials: body.Credentials,
     username: body.Username,
     password: body.Password,
+    ...certificateChange(body, 31942),
   });
 }
 
@@ -232,6 +236,7 @@ export function showConnector(connector: ConnectorView, base: string): object {
     has_credentials: connector.hasCredentials,
     username: connector.username,
     has_password: connector.hasPassword,
+    ...showIdentity(connector),
     parameter_transport: connector.settings.parameterTransport,
     extension_namespace: connector.settings.extensionNamespace,
     call_data: connector.settings.callData,

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { parseSipUri } from "@callfork/protocol/sip";
 import { err, ok, type Result } from "@callfork/protocol/text";
 import Type from "typebox";
+import { readCertificateName } from "../../calls/index.ts";
 import { iso8601 } from "../http/dates.ts";
 import { defined } from "../http/defined.ts";
 import { NotFoundError } from "../http/errors.ts";
@@ -9,6 +10,7 @@ import { checkedText, clearable, type Fields, list, required, text, type Values 
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
 import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import type { ApiStore, TrunkChange, TrunkView } from "../ports.ts";
+import { CERTIFICATE_PROPERTIES, certificateChange, certificateFields, showIdentity } from "./certificate.ts";
 import { uniqueName } from "./connectors.ts";
 import { named, V1 } from "./prefix.ts";
 
@@ -21,8 +23,10 @@ export const TRUNK_SCHEMA = Type.Object(
     unique_name: Type.String(),
     sip_uri: textOrNull,
     allowed_addresses: Type.Array(Type.String()),
+    allowed_certificate_names: Type.Array(Type.String()),
     username: textOrNull,
     has_password: Type.Boolean(),
+    ...CERTIFICATE_PROPERTIES,
     date_created: Type.String(),
     date_updated: Type.String(),
     url: Type.String(),
@@ -38,6 +42,14 @@ export function addressRange(value: string): Result<string, string> {
   return version !== 0 && more.length === 0 && bits <= (version === 4 ? 32 : 128)
     ? ok(value)
     : err(`holds "${value}", which is no address or CIDR range (192.0.2.7, 10.0.0.0/8, 2001:db8::/32)`);
+}
+
+/** Kept in the one spelling that calls compare. */
+function certificateName(value: string): Result<string, string> {
+  const name = readCertificateName(value);
+  return name === undefined
+    ? err(`holds "${value}", which no certificate can stand for (pbx.example.com, sip:pbx.example.com)`)
+    : ok(name);
 }
 
 function trunkUri(value: string): Result<string, string> {
@@ -68,8 +80,20 @@ const CHANGE_FIELDS = {
       description: "Who may send calls in; repeat, or separate by commas. Empty: nobody",
     },
   ),
+  AllowedCertificateNames: list(
+    checkedText(
+      { code: 20422, max: 260, description: "SIP domain, or sip: URI without user" },
+      certificateName,
+    ),
+    {
+      max: 64,
+      separator: /[\s,]+/,
+      description: "Who may send calls in over TLS, wherever from, with a certificate for one of these names",
+    },
+  ),
   Username: clearable(text({ code: 20422, description: "For digest authentication" })),
   Password: clearable(text({ code: 20422, description: "For digest authentication; never shown" })),
+  ...certificateFields(20422),
 } as const satisfies Fields;
 
 const CREATE_FIELDS = {
@@ -156,8 +180,10 @@ function change(body: Values<typeof CHANGE_FIELDS>): TrunkChange {
     uniqueName: body.UniqueName,
     sipUri: body.SipUri,
     allowedAddresses: body.AllowedAddresses,
+    allowedCertificateNames: body.AllowedCertificateNames && [...new Set(body.AllowedCertificateNames)],
     username: body.Username,
     password: body.Password,
+    ...certificateChange(body, 20422),
   });
 }
 
@@ -168,8 +194,10 @@ export function showTrunk(trunk: TrunkView, base: string): object {
     unique_name: trunk.uniqueName,
     sip_uri: trunk.sipUri,
     allowed_addresses: trunk.allowedAddresses,
+    allowed_certificate_names: trunk.allowedCertificateNames,
     username: trunk.username,
     has_password: trunk.hasPassword,
+    ...showIdentity(trunk),
     date_created: iso8601(trunk.dateCreated),
     date_updated: iso8601(trunk.dateUpdated),
     url: `${base}${V1}/Trunks/${trunk.sid}`,

@@ -11,7 +11,7 @@ import { openSqliteEngine } from "../sqlite/engine.ts";
 import { keepingLog, MASTER_KEY } from "../testing/fixtures.ts";
 import { migrate, migrations } from "./index.ts";
 
-const ALL = ["0001-first-tables", "0002-siprec-detail"];
+const ALL = ["0001-first-tables", "0002-siprec-detail", "0003-certificates"];
 
 function fileOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "callfork-migrations-"));

@@ -44,6 +44,8 @@ test("no secret is in the files, in any encoding that one would look for", async
     "header-secret-0451",
     "digest-password-0451",
     "trunk-password-0451",
+    "connector-key-0451",
+    "trunk-key-0451",
   ] as const;
   await store.accounts.ensureAccount({ sid: ACCOUNT, authToken: secrets[0] });
   await store.api.createConnector(ACCOUNT, {
@@ -51,8 +53,9 @@ test("no secret is in the files, in any encoding that one would look for", async
     sipUris: ["sip:visible-0451@b.example"],
     credentials: secrets[1],
     password: secrets[2],
+    privateKey: secrets[4],
   });
-  await store.api.createTrunk(ACCOUNT, { uniqueName: "t", password: secrets[3] });
+  await store.api.createTrunk(ACCOUNT, { uniqueName: "t", password: secrets[3], privateKey: secrets[5] });
   const key = await store.api.createKey(ACCOUNT, "k");
   const octets = () => Buffer.concat(readdirSync(folder).map((name) => readFileSync(join(folder, name))));
   for (const when of ["open", "closed"]) {
@@ -95,8 +98,9 @@ test("a wrong master key is found at the start; with the old one beside it every
   const file = join(folderOf(t), "callfork.db");
   const store = await open(file);
   await store.accounts.ensureAccount({ sid: ACCOUNT, authToken: "token" });
-  await store.api.createConnector(ACCOUNT, { uniqueName: "c", sipUris: [], credentials: "secret" });
-  await store.api.createTrunk(ACCOUNT, { uniqueName: "t", password: "pass" });
+  const keys = { certificate: "certificate", privateKey: "key" };
+  await store.api.createConnector(ACCOUNT, { uniqueName: "c", sipUris: [], credentials: "secret", ...keys });
+  await store.api.createTrunk(ACCOUNT, { uniqueName: "t", password: "pass", ...keys });
   await store.close();
   const masterKey = new Uint8Array(32).fill(9);
   await assert.rejects(open(file, { masterKey }), { code: "SECRET_UNREADABLE", fault: "operator" });
@@ -104,7 +108,9 @@ test("a wrong master key is found at the start; with the old one beside it every
   const after = await open(file, { masterKey });
   assert.equal(await after.accounts.authToken(ACCOUNT), "token");
   assert.equal((await after.connectors.find(ACCOUNT, "c"))?.credentials, "secret");
-  assert.equal((await after.calls.listTrunks())[0]?.password, "pass");
+  assert.equal((await after.connectors.find(ACCOUNT, "c"))?.privateKey, "key");
+  const [trunk] = await after.calls.listTrunks();
+  assert.deepEqual([trunk?.password, trunk?.privateKey], ["pass", "key"]);
   await after.close();
 });
 

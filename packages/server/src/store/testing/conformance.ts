@@ -199,6 +199,46 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       assert.deepEqual([reread?.credentials, reread?.password], [null, "the-password"]);
     });
 
+    test("certificates of connectors and trunks: the key is for connections alone, the rest is shown", async () => {
+      const own = {
+        certificate: "PEM of us",
+        privateKey: "PEM of our key",
+        certificateAuthority: "PEM of theirs",
+      };
+      const { privateKey: _, ...shown } = own;
+      const none = { certificate: null, hasPrivateKey: false, certificateAuthority: null };
+      const partOf = (view: object | undefined): object => {
+        assert.ok(view && !("privateKey" in view));
+        return Object.fromEntries(Object.keys(none).map((name) => [name, Reflect.get(view, name)]));
+      };
+      const sipUris = ["sip:a@b.example;transport=tls"];
+      const connector = await store.api.createConnector(ACCOUNT, { uniqueName: "tls", sipUris, ...own });
+      assert.deepEqual(partOf(connector), { ...shown, hasPrivateKey: true });
+      const record = await store.connectors.find(ACCOUNT, "tls");
+      assert.deepEqual({ ...record, ...own }, record);
+      const names = ["pbx.example.com"];
+      const trunk = await store.api.createTrunk(ACCOUNT, {
+        uniqueName: "tls",
+        allowedCertificateNames: names,
+        ...own,
+      });
+      assert.deepEqual(partOf(trunk), { ...shown, hasPrivateKey: true });
+      const [listed] = await store.calls.listTrunks();
+      assert.deepEqual({ ...listed, ...own, allowedCertificateNames: names }, listed);
+      // What is not named stays.
+      await store.api.updateTrunk(ACCOUNT, "tls", { sipUri: "sip:gw.example" });
+      assert.equal((await store.calls.listTrunks())[0]?.privateKey, own.privateKey);
+      const nothing = { certificate: null, privateKey: null, certificateAuthority: null };
+      assert.deepEqual(partOf(await store.api.updateConnector(ACCOUNT, "tls", nothing)), none);
+      const cleared = await store.api.updateTrunk(ACCOUNT, "tls", {
+        ...nothing,
+        allowedCertificateNames: [],
+      });
+      assert.deepEqual(partOf(cleared), none);
+      assert.deepEqual(cleared?.allowedCertificateNames, []);
+      assert.equal((await store.connectors.find(ACCOUNT, "tls"))?.privateKey, null);
+    });
+
     test("connector and trunk names are unique within an account, not beyond", async () => {
       const sipUris = ["sip:a@b.example"];
       await store.api.createConnector(ACCOUNT, { uniqueName: "one", sipUris });
@@ -242,8 +282,10 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       assert.match(view.sid, /^TK[0-9a-f]{32}$/);
       assert.equal(view.hasPassword, true);
       assert.equal("password" in view, false);
-      const { hasPassword: _, ...common } = view;
-      assert.deepEqual(await store.calls.listTrunks(), [{ ...common, password: "trunk-secret" }]);
+      const { hasPassword: _, hasPrivateKey: __, ...common } = view;
+      assert.deepEqual(await store.calls.listTrunks(), [
+        { ...common, password: "trunk-secret", privateKey: null },
+      ]);
       const changed = await store.api.updateTrunk(ACCOUNT, view.sid, { password: "", sipUri: null });
       assert.deepEqual([changed?.hasPassword, changed?.sipUri], [false, null]);
       assert.equal(await store.api.updateTrunk(ACCOUNT, "nobody", {}), undefined);
