@@ -62,7 +62,8 @@ export class Linphone {
       {
         cwd: folder,
         logFile: join(folder, "linphonec.log"),
-        env: { HOME: folder },
+        // Its sound library leaves folders behind.
+        env: { HOME: folder, TMPDIR: folder, XDG_RUNTIME_DIR: folder },
         input: true,
       },
     );
