@@ -25,6 +25,7 @@ const PEERS = {
   linphonec: "linphone-cli",
   sipsak: "sipsak",
   openssl: "openssl",
+  ip: "iproute2",
   dnsmasq: "dnsmasq-base",
 };
 
