@@ -427,6 +427,9 @@ export class RecorderWorld {
       readonly headers?: readonly HeaderLine[];
       readonly contactParameters?: string;
       readonly to?: string;
+      readonly from?: string;
+      /** In the ACK: to the recorder's offer. */
+      readonly answer?: SipBody;
       readonly handlers?: Partial<DialogHandlers>;
     } = {},
   ): Promise<Invited> {
@@ -434,7 +437,7 @@ export class RecorderWorld {
     this.agent.invite(
       {
         requestUri: options.to ?? "sip:recorder@10.0.0.2;transport=tcp",
-        from: "sip:src@10.0.0.1",
+        from: options.from ?? "sip:src@10.0.0.1",
         to: options.to ?? "sip:recorder@10.0.0.2",
         headers: options.headers ?? [["Require", "siprec"]],
         contactParameters: options.contactParameters ?? ";+sip.src",
@@ -449,7 +452,7 @@ export class RecorderWorld {
             },
             ...options.handlers,
           });
-          return undefined;
+          return options.answer;
         },
         onFailed: (failure) => Object.assign(invited, { failure }),
       },

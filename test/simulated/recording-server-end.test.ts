@@ -55,7 +55,7 @@ test("an active line that stays silent for ten seconds is told once, a paused on
   world.media.tell(port!, (id) => ({ kind: "rtp-stopped", id, silentMs: 10_000 }));
   assert.equal(silent().at(-1), "track speaks: packets stopped coming");
   const row = await world.hangUp(dialog!);
-  assert.deepEqual(codes(row), ["METADATA_MISSING", "NO_RTP", "RTP_STOPPED"]);
+  assert.deepEqual(codes(row), ["METADATA_MISSING", "PARTICIPANTS_GUESSED", "NO_RTP", "RTP_STOPPED"]);
   assert.equal(row.status, "completed", "silence alone ends nothing");
 });
 

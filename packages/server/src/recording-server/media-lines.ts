@@ -24,6 +24,7 @@ import type { Clock } from "../net/index.ts";
 import { PlatformError } from "../observe/index.ts";
 import type { Refusal } from "./errors.ts";
 import { badDescription } from "./intake.ts";
+import { createOwnOffer } from "./own-offer.ts";
 import { RecordedTrack, type TrackEvents } from "./recorded-track.ts";
 import type { TrackFormat } from "./tracks/track-file.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
@@ -54,8 +55,11 @@ export interface MediaLinesOptions {
 
 /** An offer that could be taken: everything it needs is open, nothing has changed yet. */
 export interface PreparedOffer {
+  /** The client's; our own when it made none. */
   readonly offer: SessionDescription;
+  /** What we send; `media` is empty while it is an offer. */
   readonly answer: Answer;
+  readonly isOurs: boolean;
   /** By m-line. */
   readonly opened: ReadonlyMap<number, RecordedTrack>;
   /** All tracks of the recording, the new ones included. */
@@ -159,12 +163,38 @@ export class MediaLines {
       security,
     });
     const tracks = [...this.#tracks, ...opened.values()];
-    return { prepared: { offer, answer, opened, tracks, onLine, warnings } };
+    return { prepared: { offer, answer, isOurs: false, opened, tracks, onLine, warnings } };
+  }
+
+  /** The client made no offer: works out ours, a line a label. The answer comes with the ACK. */
+  async prepareOwn(
+    labels: readonly string[],
+  ): Promise<{ readonly prepared: PreparedOffer } | { readonly refusal: Refusal }> {
+    const common = { sessionId: this.#sessionId, labels, security: this.#options.security };
+    // Where its media will come from is not known yet, but for the way that signalling came.
+    const places = labels.map((_, index) => ({ port: index + 1 }));
+    const draft = createOwnOffer({ ...common, address: "0.0.0.0", ports: places });
+    const warnings: [WarningCode, string][] = [];
+    const onLine = await this.#open(
+      draft,
+      labels.map((_, index) => index),
+      warnings,
+    );
+    if ("refusal" in onLine) return onLine;
+    const ports = labels.map((_, index) => {
+      const { port } = onLine.get(index)!;
+      return { port: port.rtpPort, rtcpPort: port.rtcpPort };
+    });
+    const offer = createOwnOffer({ ...common, address: this.#address(onLine), ports });
+    const answer = { description: offer, media: [] };
+    const tracks = [...onLine.values()];
+    return { prepared: { offer, answer, isOurs: true, opened: onLine, tracks, onLine, warnings } };
   }
 
   /** The offer is answered with 2xx: its lines go live, change and end as it says. */
-  commit({ offer, answer, tracks, onLine }: PreparedOffer): void {
-    this.#offerAnswer.localAnswer(answer.description);
+  commit({ offer, answer, isOurs, tracks, onLine }: PreparedOffer): void {
+    if (isOurs) this.#offerAnswer.localOffer(offer);
+    else this.#offerAnswer.localAnswer(answer.description);
     this.#tracks = tracks;
     for (const [index, track] of this.#onLine) {
       // A line that gets port 0 has ended; another stream may take its slot later (RFC 3264 §8.1, §8.2).
@@ -181,12 +211,19 @@ export class MediaLines {
     await Promise.all([...opened.values()].map((track) => track.close()));
   }
 
-  /** The client's answer to our description, which went out in the 2xx of an INVITE without offer. */
-  takeAnswer(description: SessionDescription): void {
-    const { local } = this;
-    if (local === undefined || description.media.length !== local.media.length) return;
-    if (!this.#offerAnswer.localOffer(local).ok || !this.#offerAnswer.remoteAnswer(description).ok) return;
-    this.#connect(description, negotiate(local, description, "remote"));
+  /**
+   * The client's answer to our description, which went out in the 2xx of an INVITE without offer.
+   *
+   * @returns whether there is anything to record by it
+   */
+  takeAnswer(description: SessionDescription): boolean {
+    const offer = this.#offerAnswer.openOffer ?? this.local;
+    if (offer === undefined || description.media.length !== offer.media.length) return false;
+    if (this.#offerAnswer.openOffer === undefined && !this.#offerAnswer.localOffer(offer).ok) return false;
+    if (!this.#offerAnswer.remoteAnswer(description).ok) return false;
+    const media = negotiate(offer, description, "remote");
+    this.#connect(description, media);
+    return media.some(({ accepted }) => accepted);
   }
 
   /** Closes every receiver and file; resolves when the disk has them. */

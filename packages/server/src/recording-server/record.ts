@@ -8,6 +8,7 @@ import {
 } from "@callfork/protocol/siprec";
 import type { IncomingInvite } from "../signalling/index.ts";
 import { startOffsets } from "./alignment.ts";
+import type { HeaderParty } from "./header-parties.ts";
 import type { Knowledge } from "./metadata-log.ts";
 import type { RecordingRecord, TrackRecord } from "./ports.ts";
 import type { RecordedTrack } from "./recorded-track.ts";
@@ -16,6 +17,10 @@ import type { RecordingWarning } from "./warnings.ts";
 
 const MAX_EXTENSION_ENTRIES = 200;
 const MAX_EXTENSION_LENGTH = 4_096;
+
+export interface IdentifiedParty extends HeaderParty {
+  readonly participantId: string;
+}
 
 /** All that a recording's row is made from. */
 export interface RecordParts {
@@ -28,6 +33,8 @@ export interface RecordParts {
   /** Without an entry: nothing is known yet. */
   readonly summaries: ReadonlyMap<RecordedTrack, TrackSummary>;
   readonly knowledge: Knowledge;
+  /** Who the INVITE's header fields name: they count as long as no metadata names anybody. */
+  readonly headerParties: readonly IdentifiedParty[];
   readonly warnings: readonly RecordingWarning[];
   readonly end: { readonly time: number; readonly status: RecordingRecord["status"] } | undefined;
 }
@@ -50,15 +57,23 @@ export function buildRecord(parts: RecordParts): RecordingRecord {
       groupId: groupId ?? null,
       sipSessionIds,
     })),
-    participants: participantsOf(state).map(({ participantId, aor, normalizedAor, name }) => ({
-      participantId,
-      aor: normalizedAor || aor,
-      name: name ?? null,
-    })),
+    participants: participantRecords(parts),
     tracks,
     warnings: parts.warnings,
     extensionData: extensionData(state),
   };
+}
+
+function participantRecords({ knowledge, headerParties }: RecordParts): RecordingRecord["participants"] {
+  const named = participantsOf(knowledge.state);
+  if (named.length === 0) {
+    return headerParties.map(({ participantId, aor, name }) => ({ participantId, aor, name }));
+  }
+  return named.map(({ participantId, aor, normalizedAor, name }) => ({
+    participantId,
+    aor: normalizedAor || aor,
+    name: name ?? null,
+  }));
 }
 
 /** Who records to us. */
@@ -77,8 +92,10 @@ export function durationOf(tracks: readonly Pick<TrackRecord, "startOffsetMs" | 
   return tracks.reduce((longest, track) => Math.max(longest, track.startOffsetMs + track.durationMs), 0);
 }
 
-function trackRecords({ tracks, summaries, knowledge }: RecordParts): readonly TrackRecord[] {
+function trackRecords(parts: RecordParts): readonly TrackRecord[] {
+  const { tracks, summaries, knowledge } = parts;
   const streams = streamsOf(knowledge.state);
+  const guessed = participantsOf(knowledge.state).length === 0 ? parts.headerParties : [];
   const offsets = startOffsets(
     tracks.map((track) => {
       const { firstPacketTime = null, senderStart = null } = summaries.get(track) ?? {};
@@ -92,7 +109,10 @@ function trackRecords({ tracks, summaries, knowledge }: RecordParts): readonly T
     return {
       label: track.label,
       streamId: current?.streamId ?? null,
-      senders: [...new Set(own.flatMap(({ everSenders }) => everSenders))],
+      senders: [
+        ...new Set(own.flatMap(({ everSenders }) => everSenders)),
+        ...guessed.flatMap(({ line, participantId }) => (line === track.line ? [participantId] : [])),
+      ],
       codec: summary?.format === undefined ? track.codec : summary.format === "mulaw" ? "PCMU" : "PCMA",
       clockRateHz: track.clockRateHz,
       durationMs: Math.round(((summary?.samples ?? 0) * 1_000) / track.clockRateHz),

@@ -4,7 +4,7 @@ import { createAddressFilter } from "../net/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import { isRecordingSession, marksMissing, recordingMarks } from "./admission.ts";
 import type { Refusal } from "./errors.ts";
-import { badDescription, readIntake } from "./intake.ts";
+import { readIntake } from "./intake.ts";
 import { Library } from "./library.ts";
 import type { RecordingServer, RecordingServerOptions } from "./options.ts";
 import type { RecordingLibrary } from "./ports.ts";
@@ -112,13 +112,17 @@ class Recorder implements RecordingServer {
       const message = "siprec in Require and +sip.src in Contact are needed";
       return { status: 403, message, reason: "no-recording-session" };
     }
+    if (strict && invite.warnings.length > 0) {
+      return { status: 400, message: `the body is malformed: ${invite.warnings[0]}`, reason: "body" };
+    }
     const read = readIntake(invite.request, invite.body, this.#house.intakeOptions);
     if ("refusal" in read) return read.refusal;
-    const { description, warnings } = read.intake;
-    if (description === undefined) return badDescription("the INVITE has no session description");
-    const noted: (readonly [WarningCode, string])[] = [...marksMissing(marks), ...warnings];
+    const noted: (readonly [WarningCode, string])[] = [...marksMissing(marks), ...read.intake.warnings];
+    if (read.intake.description === undefined) {
+      noted.push(["OFFER_MISSING", "the INVITE has no session description: the offer was ours"]);
+    }
     for (const warning of invite.warnings) noted.push(["BODY_REPAIRED", warning]);
-    this.#record(invite, { ...read.intake, description }, noted);
+    this.#record(invite, read.intake, noted);
     return undefined;
   }
 

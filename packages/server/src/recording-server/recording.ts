@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { formatSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
 import type { SipRequest } from "@callfork/protocol/sip";
+import { newObjectId, participantsOf } from "@callfork/protocol/siprec";
 import { utf8Encode } from "@callfork/protocol/text";
 import type { Log } from "../observe/index.ts";
 import type {
@@ -13,11 +14,13 @@ import type {
 } from "../signalling/index.ts";
 import { conclude } from "./conclude.ts";
 import type { Refusal } from "./errors.ts";
+import { headerParties } from "./header-parties.ts";
 import { type Intake, readIntake } from "./intake.ts";
 import { MediaLines, type PreparedOffer } from "./media-lines.ts";
 import { MetadataLog, type PreparedMetadata } from "./metadata-log.ts";
+import { ownLabels } from "./own-offer.ts";
 import type { RecordingRecord } from "./ports.ts";
-import { buildRecord, sourceOf } from "./record.ts";
+import { buildRecord, type IdentifiedParty, sourceOf } from "./record.ts";
 import type { RecordedTrack, TrackEvents } from "./recorded-track.ts";
 import type { RecorderHouse } from "./recorder-house.ts";
 import { answerOf, rejectInvite } from "./refuse.ts";
@@ -35,8 +38,8 @@ export interface RecordingOptions {
   readonly folder: string;
   readonly writer: TrackWriter;
   readonly invite: IncomingInvite;
-  /** Of the INVITE's body, a session description in it. */
-  readonly intake: Intake & { readonly description: SessionDescription };
+  /** Of the INVITE's body. Without a session description we make the offer. */
+  readonly intake: Intake;
   readonly warnings: readonly (readonly [WarningCode, string])[];
   /** The recording is over, or never came to be (without a record). Called once. */
   readonly onClosed: (record: RecordingRecord | undefined) => void;
@@ -59,6 +62,7 @@ export class Recording {
   #waiting = 0;
   #saveAsked = false;
   #offered = false;
+  #parties: readonly IdentifiedParty[] = [];
   #cut: WarningCode | undefined;
   #snapshot: SnapshotRequest | undefined;
 
@@ -128,13 +132,19 @@ export class Recording {
   async #setUp(): Promise<Refusal | "canceled" | undefined> {
     const { invite, intake, folder } = this.#options;
     await this.#house.makeFolder(folder);
-    const offered = await this.#lines.prepare(intake.description);
+    const { description } = intake;
+    const offered =
+      description === undefined
+        ? await this.#lines.prepareOwn(ownLabels(intake.metadata, this.#house.limits.tracksPerRecording))
+        : await this.#lines.prepare(description);
     if ("refusal" in offered) return offered.refusal;
     const { prepared } = offered;
     this.#lines.commit(prepared);
+    this.#offered = prepared.isOurs;
     const metadata = this.#prepareMetadata("INVITE", intake, prepared);
     if (intake.metadata === undefined) this.#warnings.add("METADATA_MISSING", "the INVITE has no metadata");
     if (metadata !== undefined) this.#metadata.commit(metadata);
+    this.#guessParties();
     this.#note(prepared, metadata);
     if (this.#state !== "Answering") return "canceled";
     // Acknowledged means durable: row and document are on the disk before the 200 goes out.
@@ -157,6 +167,16 @@ export class Recording {
     this.#log.info({ tracks: this.#lines.tracks.length, dialect: this.#metadata.dialect }, "recording");
     this.#house.onStarted();
     return undefined;
+  }
+
+  /** Without metadata that names anybody, header fields may (who they are is kept even if it comes later). */
+  #guessParties(): void {
+    if (participantsOf(this.#metadata.knowledge.state).length > 0) return;
+    const { parties, source } = headerParties(this.#options.invite.request);
+    if (parties.length === 0) return;
+    const { random } = this.#house;
+    this.#parties = parties.map((party) => ({ ...party, participantId: newObjectId(random) }));
+    this.#warnings.add("PARTICIPANTS_GUESSED", `participants are taken from ${source}`);
   }
 
   /** Nothing was acknowledged, so nothing stays. */
@@ -227,8 +247,11 @@ export class Recording {
   #takeAnswer(parts: readonly ReceivedPart[]): void {
     this.#offered = false;
     const ack = readIntake(this.#options.invite.request, parts, this.#house.intakeOptions);
-    if ("intake" in ack && ack.intake.description !== undefined)
-      this.#lines.takeAnswer(ack.intake.description);
+    const answer = "intake" in ack ? ack.intake.description : undefined;
+    if (answer !== undefined && this.#lines.takeAnswer(answer)) return;
+    // RFC 3261 §13.2.1: the ACK has the answer. In a re-INVITE its absence leaves all as it was.
+    if (this.#lines.remote === undefined)
+      this.end("ANSWER_MISSING", "the ACK has no answer to our offer that can be recorded");
   }
 
   #refuse(refusal: Refusal): DialogAnswer {
@@ -376,6 +399,7 @@ export class Recording {
       tracks: next.tracks ?? this.#lines.tracks,
       summaries,
       knowledge: next.knowledge ?? this.#metadata.knowledge,
+      headerParties: this.#parties,
       warnings: this.#warnings.list,
       end,
     });

@@ -19,7 +19,9 @@ const EMPTY: ReceivedBody = { parts: [], warnings: [] };
 /** The leaves of a message's body, or what keeps it from being read. */
 export function receivedBody(message: SipMessage): ReceivedBody | { readonly problem: string } {
   if (message.body.length === 0) return EMPTY;
-  const flat = flattenBody(message);
+  const strict = flattenBody(message);
+  // A closing delimiter that is missing, bare LF: said in `warnings`, for whoever wants to be strict about it.
+  const flat = strict.ok ? strict : flattenBody(message, { lenient: true });
   if (!flat.ok) return { problem: flat.error.message };
   return {
     warnings: flat.value.warnings,
