@@ -1,9 +1,24 @@
-// Benchmarks. `npm run bench`, or `npm run bench -- --calls 100,200 --seconds 10 --rounds 3 --devices callfork`
+// Benchmarks. `npm run bench`, or `npm run bench -- --calls 100,200 --seconds 10 --rounds 3 --devices callfork`;
+// `npm run bench -- sip` and the like run another one than the forked calls.
 
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { rtpengineVersion } from "./forked-calls/devices.ts";
 import { type DeviceKind, type Measurement, measure } from "./forked-calls/forked-calls.ts";
+
+/** Other benchmarks, by the word behind `npm run bench --`. */
+const OTHERS: Readonly<Record<string, string>> = {
+  sip: "./sip-parse.ts",
+  srtp: "./srtp.ts",
+  packets: "./packet-path.ts",
+};
+const word = process.argv[2] ?? "";
+if (Object.hasOwn(OTHERS, word)) {
+  // It reads its own arguments, as if it had been started by itself.
+  process.argv.splice(2, 1);
+  await import(OTHERS[word]!);
+  process.exit();
+}
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +37,16 @@ if (values.help === true) {
   --seconds 10          of traffic that count, for each figure
   --rounds 3            runs of each figure, devices in turn; medians are shown
   --devices callfork,rtpengine
-  --pattern spread      packets leave evenly over 20 ms; "burst": all at once every 20 ms`);
+  --pattern spread      packets leave evenly over 20 ms; "burst": all at once every 20 ms
+
+npm run bench -- sip [CPU seconds of a round] [rounds]
+  SIP messages parsed and written beside sip, sip.js and jssip; what each lets through of malformed messages
+
+npm run bench -- srtp [CPU seconds per figure]
+  SRTP packets protected and unprotected beside werift-rtp
+
+npm run bench -- packets [calls] [rounds]
+  what TypeScript does with a packet: relay, fork, statistics; without sockets`);
   process.exit(0);
 }
 

@@ -1,80 +1,128 @@
-// SIP messages parsed, framed and written per second of CPU, on one core and without peers.
-//   node bench/sip-parse.ts [seconds per figure]
+// SIP messages parsed and written per second of CPU, on one core, beside other packages in the same run; and which
+// malformed messages each of them lets through.
+//   node bench/sip-parse.ts [CPU seconds of a round] [rounds]
 
-import { readFileSync } from "node:fs";
-import { flattenBody, formatSipMessage, parseSipMessage, SipStreamFramer } from "@callfork/protocol/sip";
+import { cpus } from "node:os";
+import { flattenBody, parseSipMessage, SipStreamFramer } from "@callfork/protocol/sip";
+import { CORPUS, type WireMessage } from "./sip-parse/corpus.ts";
+import { verdicts } from "./sip-parse/malformed.ts";
+import { OURS, PEERS } from "./sip-parse/parsers.ts";
 
-const CPU_MICROSECONDS = Number(process.argv[2] ?? 1) * 1e6;
+const CPU_MICROSECONDS = Number(process.argv[2] ?? 0.4) * 1e6;
+const ROUNDS = Number(process.argv[3] ?? 5);
+const WARM_UP_MICROSECONDS = 300_000;
 
-const SDP = [
-  "v=0",
-  "o=- 3725 1 IN IP4 192.0.2.10",
-  "s=-",
-  "c=IN IP4 192.0.2.10",
-  "t=0 0",
-  "m=audio 49170 RTP/AVP 0 8 101",
-  "a=rtpmap:0 PCMU/8000",
-  "a=rtpmap:8 PCMA/8000",
-  "a=rtpmap:101 telephone-event/8000",
-  "a=fmtp:101 0-15",
-  "a=sendrecv",
-  "",
-].join("\r\n");
-
-const INVITE = Buffer.from(
-  [
-    "INVITE sip:+15551230000@sbc.example.com:5060;transport=udp SIP/2.0",
-    "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bK-524287-1---abcdef;rport",
-    "Via: SIP/2.0/UDP 192.0.2.11:5060;branch=z9hG4bKabc;received=192.0.2.99",
-    "Record-Route: <sip:192.0.2.11;lr;ftag=8f3a1b2c>",
-    "Max-Forwards: 69",
-    "Contact: <sip:alice@192.0.2.10:5060;transport=udp>",
-    "To: <sip:+15551230000@sbc.example.com>",
-    'From: "Alice" <sip:alice@example.com>;tag=8f3a1b2c',
-    "Call-ID: 84b4c76e66710@192.0.2.10",
-    "CSeq: 1 INVITE",
-    "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, PRACK, REFER, NOTIFY",
-    "Supported: replaces, timer, 100rel",
-    "Session-Expires: 1800;refresher=uac",
-    "P-Asserted-Identity: <sip:+15557654321@example.com>",
-    "User-Agent: Example-Phone/7.2.1",
-    "Content-Type: application/sdp",
-    `Content-Length: ${SDP.length}`,
-    "",
-    SDP,
-  ].join("\r\n"),
-);
-
-const RECORDING = readFileSync(new URL("../test/golden/sip/valid/siprec-multipart.sip", import.meta.url));
-
-for (const [name, bytes] of [
-  ["INVITE", INVITE],
-  ["recording INVITE", RECORDING],
-] as const) {
-  const parsed = parseSipMessage(bytes);
-  if (!parsed.ok) throw new Error(parsed.error.message);
-  const message = parsed.value;
-  const framer = new SipStreamFramer();
-  const octets = `${name}, ${bytes.length} octets`;
-  measure(`parse   ${octets}`, () => parseSipMessage(bytes).ok);
-  measure(`frame   ${octets}`, () => framer.push(bytes).length === 1);
-  measure(`format  ${octets}`, () => formatSipMessage(message).length > 0);
-  measure(`flatten ${octets}`, () => flattenBody(message).ok);
+/** One pass over the corpus. */
+interface Contender {
+  readonly name: string;
+  readonly pass: () => void;
 }
 
-function measure(name: string, run: () => boolean): void {
-  for (let i = 0; i < 2000; i++) run();
-  let rounds = 0;
+const [callfork] = OURS;
+const parsers = [...OURS, ...PEERS];
+const corpus = CORPUS.filter(isReadByAll);
+const octets = corpus.reduce((sum, { bytes }) => sum + bytes.length, 0);
+console.log(`${corpus.length} messages, ${octets} octets: ${corpus.map(({ name }) => name).join(", ")}.
+Per second of CPU time on one core; medians of ${ROUNDS} rounds in which all take turns. Peers are handed text that was
+decoded before; callfork starts from octets. ${cpus()[0]?.model ?? "unknown CPU"}, Node ${process.version}
+`);
+compare(
+  "parse",
+  parsers.map(({ name, parse }) => ({ name, pass: () => expectAll(corpus, parse) })),
+);
+compare(
+  "write",
+  [callfork!, ...PEERS].flatMap(({ name, parse, format }) => {
+    if (format === undefined) return [];
+    const parsed = corpus.map(parse);
+    return [{ name, pass: () => expectAll(parsed, (each) => format(each).length > 0) }];
+  }),
+);
+alone();
+console.log(`Malformed messages: verdicts of the parsers alone. The user agents of sip.js and jssip look at some of it later.
+
+${verdicts([callfork!, ...PEERS])}`);
+
+function isReadByAll(message: WireMessage): boolean {
+  const refusing = parsers.filter(({ parse }) => parse(message) === undefined).map(({ name }) => name);
+  if (refusing.length > 0) console.log(`${message.name} is left out, refused by ${refusing.join(", ")}`);
+  return refusing.length === 0;
+}
+
+function expectAll<T>(inputs: readonly T[], run: (input: T) => unknown): void {
+  for (const input of inputs) if (!run(input)) throw new Error("refused what it took before");
+}
+
+/** Prints rates and how often ours goes into theirs. The first contender is ours. */
+function compare(what: string, contenders: readonly Contender[]): void {
+  for (const { pass } of contenders) perSecond(pass, WARM_UP_MICROSECONDS);
+  const rates = contenders.map((): number[] => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    const order = contenders.map((_, i) => i);
+    // Who goes first changes from round to round.
+    for (const i of round % 2 === 0 ? order : order.reverse())
+      rates[i]!.push(perSecond(contenders[i]!.pass, CPU_MICROSECONDS));
+  }
+  console.log(`| ${what} | messages/s | µs a message | callfork : this |\n|---|---|---|---|`);
+  for (const [i, { name }] of contenders.entries()) {
+    const rate = median(rates[i]!);
+    const times = median(rates[i]!.map((theirs, round) => rates[0]![round]! / theirs));
+    console.log(
+      `| ${name} | ${Math.round(rate).toLocaleString("en")} | ${(1e6 / rate).toFixed(2)} | ${i === 0 ? "" : `${times.toFixed(1)}×`} |`,
+    );
+  }
+  console.log();
+}
+
+/** What the peers have no counterpart for. */
+function alone(): void {
+  const framer = new SipStreamFramer();
+  const recording = CORPUS.at(-1)!;
+  const parsed = parseSipMessage(recording.bytes);
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  const message = parsed.value;
+  const figures: [string, () => void, number][] = [
+    [
+      "cut out of a stream",
+      () => expectAll(corpus, ({ bytes }) => framer.push(bytes).length === 1),
+      corpus.length,
+    ],
+    [
+      "parts of a recording INVITE taken apart",
+      () => {
+        for (let i = 0; i < 10; i++) if (!flattenBody(message).ok) throw new Error("not flattened");
+      },
+      10,
+    ],
+  ];
+  console.log("| callfork | messages/s |\n|---|---|");
+  for (const [name, pass, messages] of figures) {
+    perSecond(pass, WARM_UP_MICROSECONDS);
+    const rate = (perSecond(pass, CPU_MICROSECONDS) * messages) / corpus.length;
+    console.log(`| ${name} | ${Math.round(rate).toLocaleString("en")} |`);
+  }
+  console.log();
+}
+
+/** Messages per CPU second, for passes over the corpus. */
+function perSecond(pass: () => void, cpuMicroseconds: number): number {
   const started = process.cpuUsage();
   let used = 0;
-  while (used < CPU_MICROSECONDS) {
-    for (let i = 0; i < 500; i++) if (!run()) throw new Error(`${name} failed`);
-    rounds += 500;
+  let passes = 0;
+  let block = 1;
+  while (used < cpuMicroseconds) {
+    for (let i = 0; i < block; i++) pass();
+    passes += block;
     const { user, system } = process.cpuUsage(started);
     used = user + system;
+    // Looking at the clock costs as well: after the first pass, about once in 10 ms.
+    if (passes === 1) block = Math.max(1, Math.min(1000, Math.floor(10_000 / used)));
   }
-  const perSecond = Math.round(rounds / (used / 1e6));
-  console.log(
-    `${name.padEnd(40)} ${String(perSecond).padStart(8)} /s ${(used / rounds).toFixed(2).padStart(7)} µs`,
-  );
+  return (passes * corpus.length * 1e6) / used;
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
