@@ -5,7 +5,18 @@ import { type TestContext, test } from "node:test";
 import { writeWavHeader } from "@callfork/protocol/audio";
 import type { SipDialog } from "@callfork/server/signalling";
 import type { RecordingRecord } from "../../packages/server/src/recording-server/index.ts";
-import { ACCOUNT, body, newCast, RecorderWorld, sdp, sdpPart, speech, stream } from "./recorder-world.ts";
+import {
+  ACCOUNT,
+  body,
+  metadataPart,
+  newCast,
+  RecorderWorld,
+  recordingXml,
+  sdp,
+  sdpPart,
+  speech,
+  stream,
+} from "./recorder-world.ts";
 
 const codes = (row: RecordingRecord): string[] => row.warnings.map(({ code }) => code);
 
@@ -82,6 +93,56 @@ test("lost packets are counted exactly, and more than one in a hundred is a warn
   );
   assert.deepEqual(codes(row), ["LOST_PACKETS"]);
   assert.match(row.warnings[0]!.message, /inbound: 10 of 200/);
+  assert.deepEqual(world.alerts, [], "a twentieth is not more than a twentieth");
+});
+
+test("more than one lost packet in twenty raises an alert", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const { dialog, ports } = await world.record();
+  const startTime = world.world.clock.wallNow();
+  const sent = stream({ packets: 200, startTime, payload: speech });
+  world.media.arrive(
+    ports[0]!,
+    sent.filter((_, index) => index < 100 || index >= 112),
+  );
+  await world.hangUp(dialog);
+  assert.deepEqual(
+    world.alerts.map(({ errorCode, text }) => [errorCode, text]),
+    [[32014, "track inbound: 12 of 200 packets were lost (6.0 %)"]],
+  );
+});
+
+test("a recording that is shorter than its session by the metadata has a warning and an alert, one of its length has none", async (t) => {
+  for (const [seconds, warnings] of [
+    [1, []],
+    [60, ["DURATION_DIFFERS"]],
+  ] as const) {
+    const { world, dialog } = await speaking(t);
+    const [session] = world.onlyRow.sessions;
+    const stop = new Date(world.world.clock.wallNow() + seconds * 1_000).toISOString();
+    const xml = recordingXml(
+      "partial",
+      `<session session_id="${session!.sessionId}"><stop-time>${stop}</stop-time></session>`,
+    );
+    await world.settle(dialog.update({ body: body(metadataPart(xml)) }));
+    const row = await world.hangUp(dialog);
+    assert.deepEqual(codes(row), warnings);
+    assert.equal(world.alerts.length, warnings.length);
+  }
+});
+
+test("a disk that is nearly full takes no new recording: 503 with Retry-After, and an alert", async (t) => {
+  const world = await RecorderWorld.start(t, { limits: { freeBytes: Number.MAX_SAFE_INTEGER } });
+  const { failure } = await world.invite(body(sdpPart(sdp([{ label: "1" }]))));
+  assert.equal(failure?.status, 503);
+  assert.equal(failure.response?.headers.get("Retry-After"), "60");
+  assert.deepEqual(world.refused, ["disk"]);
+  assert.deepEqual(
+    world.alerts.map(({ errorCode, level }) => [errorCode, level]),
+    [[20500, "error"]],
+  );
+  await world.until(() => world.recorder.liveCount === 0);
+  assert.equal(world.store.rows.size, 0);
 });
 
 test("without ACK the recording ends as interrupted", async (t) => {

@@ -217,6 +217,7 @@ async function compose(
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
     strict: config.recorder.strict,
+    limits: { freeBytes: config.recorder.minimumFreeMebibytes * 2 ** 20 },
     srtpPolicy: config.sip.srtp,
     clock,
     random,

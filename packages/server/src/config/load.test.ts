@@ -75,6 +75,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       username: undefined,
       password: undefined,
       strict: false,
+      minimumFreeMebibytes: 256,
     },
     siprec: { defaultTrack: "both_tracks", extensionNamespace: "urn:callfork:siprec" },
   });

@@ -319,6 +319,13 @@ export const SETTINGS = {
       meaning: "Refuse recording clients that break RFC 7866, instead of recording them with a warning.",
       read: same,
     }),
+    minimumFreeMebibytes: setting({
+      schema: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),
+      standard: 256,
+      meaning:
+        "With less space than this on the disk of the data directory, new recordings get 503 with Retry-After; those in progress go on.",
+      read: same,
+    }),
   },
   siprec: {
     defaultTrack: setting({

@@ -66,6 +66,8 @@ export interface Config {
     readonly username: string | undefined;
     readonly password: string | undefined;
     readonly strict: boolean;
+    /** Space on the disk of the data directory below which no recording begins. */
+    readonly minimumFreeMebibytes: number;
   };
   readonly siprec: {
     readonly defaultTrack: "inbound_track" | "outbound_track" | "both_tracks";

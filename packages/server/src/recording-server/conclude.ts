@@ -1,4 +1,4 @@
-import { objectIdKey, streamsOf } from "@callfork/protocol/siprec";
+import { objectIdKey, sessionsOf, streamsOf } from "@callfork/protocol/siprec";
 import type { DialogEnd } from "../signalling/index.ts";
 import type { Knowledge } from "./metadata-log.ts";
 import type { RecordingRecord } from "./ports.ts";
@@ -8,6 +8,11 @@ import type { WarningCode, Warnings } from "./warnings.ts";
 
 /** Packets that may be lost before it is worth a warning. */
 const LOSS_THRESHOLD = 0.01;
+/** And before somebody is to be told. */
+const LOSS_ALERT_THRESHOLD = 0.05;
+/** How much longer or shorter than the session a recording may be: this, or a part of it. */
+const DURATION_TOLERANCE_MS = 3_000;
+const DURATION_TOLERANCE = 0.05;
 
 export interface Conclusion {
   readonly dialogEnd: DialogEnd;
@@ -16,19 +21,21 @@ export interface Conclusion {
   readonly tracks: readonly RecordedTrack[];
   readonly summaries: ReadonlyMap<RecordedTrack, TrackSummary>;
   readonly knowledge: Knowledge;
+  /** When the INVITE came. */
+  readonly startTime: number;
 }
 
 /** How a recording ended, and what is to be said about it. */
 export function conclude(
-  { dialogEnd, cut, tracks, summaries, knowledge }: Conclusion,
+  { dialogEnd, cut, tracks, summaries, knowledge, startTime }: Conclusion,
   warnings: Warnings,
-  alertNoMedia: (text: string) => void,
+  alertMedia: (text: string) => void,
 ): RecordingRecord["status"] {
   let packets = 0;
   for (const track of tracks) {
     const summary = summaries.get(track);
     packets += summary?.packets ?? 0;
-    if (summary !== undefined) noteTrack(track.label, summary, warnings);
+    if (summary !== undefined) noteTrack(track.label, summary, warnings, alertMedia);
   }
   noteStreams(tracks, knowledge, warnings);
   if (dialogEnd.cause !== "bye") {
@@ -37,9 +44,10 @@ export function conclude(
   }
   if (packets === 0) {
     warnings.add("RECORDING_WITHOUT_MEDIA", "no packet came on any track");
-    alertNoMedia("a recording ended without any media");
+    alertMedia("a recording ended without any media");
     return "failed";
   }
+  noteDuration(heardMs(tracks, summaries), knowledge, startTime, warnings, alertMedia);
   return cut !== undefined || dialogEnd.cause !== "bye" ? "interrupted" : "completed";
 }
 
@@ -50,11 +58,18 @@ const DIALOG_ENDS: Readonly<Record<Exclude<DialogEnd["cause"], "bye">, readonly 
   stopped: ["RECORDER_STOPPED", "the recorder was stopped"],
 };
 
-function noteTrack(label: string, summary: TrackSummary, warnings: Warnings): void {
+function noteTrack(
+  label: string,
+  summary: TrackSummary,
+  warnings: Warnings,
+  alertMedia: (text: string) => void,
+): void {
   const { lost, expected, ignored, sourceChanges } = summary;
   if (lost > expected * LOSS_THRESHOLD) {
     const percent = ((100 * lost) / expected).toFixed(1);
-    warnings.add("LOST_PACKETS", `track ${label}: ${lost} of ${expected} packets were lost (${percent} %)`);
+    const text = `track ${label}: ${lost} of ${expected} packets were lost (${percent} %)`;
+    warnings.add("LOST_PACKETS", text);
+    if (lost > expected * LOSS_ALERT_THRESHOLD) alertMedia(text);
   }
   if (ignored > 0) {
     warnings.add("PACKETS_IGNORED", `track ${label}: ${ignored} packets held no audio that was agreed on`);
@@ -65,6 +80,46 @@ function noteTrack(label: string, summary: TrackSummary, warnings: Warnings): vo
       `track ${label}: the source changed or started over ${sourceChanges} times`,
     );
   }
+}
+
+/** From the first sample of any track to the last of any. */
+function heardMs(
+  tracks: readonly RecordedTrack[],
+  summaries: ReadonlyMap<RecordedTrack, TrackSummary>,
+): number {
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const track of tracks) {
+    const { firstPacketTime = null, samples = 0 } = summaries.get(track) ?? {};
+    if (firstPacketTime === null) continue;
+    first = Math.min(first, firstPacketTime);
+    last = Math.max(last, firstPacketTime + (samples * 1_000) / track.clockRateHz);
+  }
+  return Math.max(0, last - first);
+}
+
+/** What was recorded against what the metadata says of its sessions, when it says that all have ended. */
+function noteDuration(
+  durationMs: number,
+  { state }: Knowledge,
+  startTime: number,
+  warnings: Warnings,
+  alertMedia: (text: string) => void,
+): void {
+  const sessions = sessionsOf(state);
+  const ends = sessions.flatMap(({ endedAtMs }) => endedAtMs ?? []);
+  if (ends.length === 0 || ends.length < sessions.length) return;
+  const end = Math.max(...ends);
+  const start = Math.min(...sessions.map(({ startedAtMs }) => startedAtMs));
+  // A session may have begun long before somebody asked to record it.
+  const [least, most] = [end - Math.max(start, startTime), end - start];
+  if (least <= 0) return; // the two clocks have nothing to do with one another
+  const slack = Math.max(DURATION_TOLERANCE_MS, most * DURATION_TOLERANCE);
+  if (durationMs >= least - slack && durationMs <= most + slack) return;
+  const seconds = (ms: number): string => (ms / 1_000).toFixed(1);
+  const text = `${seconds(durationMs)} s were recorded, the metadata says ${seconds(least)} s`;
+  warnings.add("DURATION_DIFFERS", text);
+  alertMedia(text);
 }
 
 /** Tracks that metadata says nothing about, when it says anything. */

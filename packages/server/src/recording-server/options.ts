@@ -37,6 +37,8 @@ export interface RecordingServerLimits {
   readonly tracksPerRecording: number;
   /** Octets of one metadata document. Default 65,536. */
   readonly metadataBytes: number;
+  /** Octets that must be free where recordings are kept; below it 503 with Retry-After. Default 256 MiB. */
+  readonly freeBytes: number;
 }
 
 /** The room as the composition root sees it. */

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { DEFAULT_CRYPTO_SUITES, type MediaSecurity } from "@callfork/protocol/offer-answer";
 import type { Random } from "@callfork/protocol/text";
 import type { MediaPlane } from "../media/index.ts";
@@ -40,6 +40,7 @@ export class RecorderHouse {
       liveRecordings: 2_000,
       tracksPerRecording: 16,
       metadataBytes: 65_536,
+      freeBytes: 256 * 2 ** 20,
       ...options.limits,
     };
     this.intakeOptions = { strict: options.strict, metadataBytes: this.limits.metadataBytes };
@@ -47,6 +48,15 @@ export class RecorderHouse {
 
   async makeFolder(path: string): Promise<void> {
     await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+
+  /** A disk that is nearly full takes no new recording, so that those in progress can be finished. */
+  async diskRefusal(): Promise<Refusal | undefined> {
+    const { bavail, bsize } = await statfs(this.#options.folder);
+    const free = bavail * bsize;
+    if (free >= this.limits.freeBytes) return undefined;
+    const message = `${Math.floor(free / 2 ** 20)} MiB are free on the disk of recordings, which is too little`;
+    return { status: 503, message, reason: "disk", retryAfterSeconds: 60 };
   }
 
   alert = (level: Alert["level"], errorCode: number, resourceSid: string | undefined, text: string): void => {
@@ -96,5 +106,6 @@ const ALERT_CODES: Readonly<Record<string, number | undefined>> = {
   "track-limit": 10004,
   stopping: 20503,
   media: 20500,
+  disk: 20500,
   internal: 20500,
 };

@@ -131,6 +131,8 @@ export class Recording {
 
   async #setUp(): Promise<Refusal | "canceled" | undefined> {
     const { invite, intake, folder } = this.#options;
+    const full = await this.#house.diskRefusal();
+    if (full !== undefined) return full;
     await this.#house.makeFolder(folder);
     const { description } = intake;
     const offered =
@@ -319,6 +321,7 @@ export class Recording {
         tracks: this.#lines.tracks,
         summaries,
         knowledge: this.#metadata.knowledge,
+        startTime: this.#startTime,
       },
       this.#warnings,
       (text) => this.#house.alert("warning", 32014, this.sid, text),
