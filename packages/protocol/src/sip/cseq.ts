@@ -1,4 +1,14 @@
-import { err, isToken, ok, parseDecimal, type Result, type TextError, trimBlanks } from "../text/index.ts";
+import {
+  err,
+  isToken,
+  ok,
+  parseDecimal,
+  type Result,
+  skipBlanks,
+  skipToken,
+  type TextError,
+  trimBlanks,
+} from "../text/index.ts";
 
 /** RFC 3261 §20.16. `sequence` is below 2^31; methods compare with case. */
 export interface CSeq {
@@ -17,11 +27,13 @@ export interface RAck {
 const MAX_SEQUENCE = 2 ** 31 - 1;
 
 export function parseCSeq(text: string): Result<CSeq, TextError> {
-  const words = trimBlanks(text).split(/[ \t]+/);
-  const sequence = parseDecimal(words[0]!, MAX_SEQUENCE);
+  const trimmed = trimBlanks(text);
+  const numberEnd = skipToken(trimmed, 0);
+  const sequence = parseDecimal(trimmed.slice(0, numberEnd), MAX_SEQUENCE);
+  const method = trimmed.slice(skipBlanks(trimmed, numberEnd));
   if (sequence === undefined) return err({ message: "CSeq number missing or above 2^31-1", offset: 0 });
-  if (words.length !== 2 || !isToken(words[1]!)) return err({ message: "CSeq needs one method", offset: 0 });
-  return ok({ sequence, method: words[1]! });
+  if (!isToken(method)) return err({ message: "CSeq needs one method", offset: 0 });
+  return ok({ sequence, method });
 }
 
 export function formatCSeq({ sequence, method }: CSeq): string {

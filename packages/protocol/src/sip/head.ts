@@ -1,6 +1,6 @@
-import { isBlank, skipBlanks, skipToken, trimBlanks, utf8Decode, utf8Encode } from "../text/index.ts";
-import { headerKey } from "./header-names.ts";
-import { SipHeaders } from "./headers.ts";
+import { isBlank, skipBlanks, skipToken, utf8Decode, utf8Encode } from "../text/index.ts";
+import { headerKey, longHeaderName } from "./header-names.ts";
+import { linesOf, SipHeaders } from "./headers.ts";
 import type { SipLimits } from "./limits.ts";
 import type { SipParseError, SipParseErrorCode } from "./parse-error.ts";
 
@@ -95,6 +95,7 @@ export function readHead(bytes: Uint8Array, start: number, end: number, limits: 
   if (bareCr >= 0) report("SIP_START_LINE", "bare CR in the start line", bareCr);
 
   const headers = new SipHeaders();
+  const lines = linesOf(headers);
   const seen = new Set<string>();
   let count = 0;
   for (let at = lineEnd + 1; at < text.length; at = lineEnd + 1) {
@@ -128,7 +129,7 @@ export function readHead(bytes: Uint8Array, start: number, end: number, limits: 
       if (seen.has(key)) report("SIP_HEADER_REPEATED", `${key} comes twice`, at);
       seen.add(key);
     }
-    headers.append(name, value);
+    lines.push({ key, name: longHeaderName(name), value });
   }
   return { startLine, headers, problem };
 }
@@ -144,5 +145,8 @@ function withoutCr(text: string, from: number, end: number): number {
 }
 
 function readLineValue(text: string, from: number, lineEnd: number): string {
-  return trimBlanks(text.slice(from, withoutCr(text, from, lineEnd)));
+  const start = skipBlanks(text, from);
+  let end = withoutCr(text, from, lineEnd);
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return start < end ? text.slice(start, end) : "";
 }

@@ -32,7 +32,7 @@ const USUAL = [
   .join(" ")
   .split(" ");
 
-const KEYS: ReadonlyMap<string, string> = new Map([
+const KEYS: Map<string, string> = new Map([
   ...USUAL.flatMap((name) => [
     [name, name.toLowerCase()] as const,
     [name.toLowerCase(), name.toLowerCase()] as const,
@@ -42,6 +42,16 @@ const KEYS: ReadonlyMap<string, string> = new Map([
     [letter.toUpperCase(), name.toLowerCase()] as const,
   ]),
 ]);
+
+for (const [name, key] of KEYS) KEYS.set(name, internalized(key));
+
+/**
+ * The same text as the engine keeps it for names of properties: comparing two such is comparing two addresses, and
+ * headers are looked up by comparing.
+ */
+function internalized(key: string): string {
+  return Object.keys({ [key]: true })[0]!;
+}
 
 /** What names compare by: lower case, compact forms made long. */
 export function headerKey(name: string): string {

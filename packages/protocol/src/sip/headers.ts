@@ -1,6 +1,16 @@
 import { trimBlanks } from "../text/index.ts";
 import { headerKey, longHeaderName } from "./header-names.ts";
 
+/** A header line; `key` is `headerKey(name)`, `name` the long one. */
+export interface HeaderLine {
+  readonly key: string;
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The lines themselves, for the parser and the writer of whole messages: both pass over every line once. */
+export let linesOf: (headers: SipHeaders) => HeaderLine[];
+
 /**
  * The header fields of one SIP message, in the order they came, unknown ones included.
  *
@@ -9,7 +19,11 @@ import { headerKey, longHeaderName } from "./header-names.ts";
  * `list` splits comma-separated lines into single values.
  */
 export class SipHeaders {
-  readonly #lines: { key: string; name: string; value: string }[] = [];
+  readonly #lines: HeaderLine[] = [];
+
+  static {
+    linesOf = (headers) => headers.#lines;
+  }
 
   constructor(lines: Iterable<readonly [name: string, value: string]> = []) {
     for (const [name, value] of lines) this.append(name, value);

@@ -6,6 +6,7 @@ import { DEFAULT_SIP_LIMITS, type SipLimits } from "./limits.ts";
 import { NO_BODY, type SipMessage, type SipRequest } from "./message.ts";
 import { parseContact, parseNameAddr } from "./name-addr.ts";
 import type { SipParseError } from "./parse-error.ts";
+import { isPlainHead, readPlainRequestLine } from "./plain.ts";
 import { parseUri } from "./uri.ts";
 import { parseVia } from "./via.ts";
 
@@ -45,17 +46,17 @@ export function parseSipMessage(
     end === undefined && headLimit < bytes.length ? tooLarge("head too large", headLimit) : undefined;
   let problem = cut ?? startLine.problem ?? head.problem;
   if (end === undefined) problem ??= noEmptyLine(bytes.length);
-  problem ??= checkHeaders(startLine, head.headers, start);
+  const method = startLine.kind === "request" ? startLine.method : undefined;
+  if (problem === undefined && !isPlainHead(method, head.headers))
+    problem = checkHeaders(method, head.headers, start);
 
   const bodyStart = end?.bodyStart ?? bytes.length;
   const body = readBody(bytes, bodyStart, head.headers, limits, options.framing ?? "datagram");
   if (!(body instanceof Uint8Array)) problem ??= body;
   if (problem !== undefined || !(body instanceof Uint8Array)) return err(refuse(problem!, startLine, head));
   const { headers } = head;
-  if (startLine.kind === "request") {
-    const { method, uri } = startLine;
-    return ok({ kind: "request", method, uri, headers, body });
-  }
+  if (startLine.kind === "request")
+    return ok({ kind: "request", method: startLine.method, uri: startLine.uri, headers, body });
   return ok({ kind: "response", status: startLine.status, reason: startLine.reason, headers, body });
 }
 
@@ -66,6 +67,8 @@ type StartLine = { readonly problem?: Problem | undefined } & (
 
 /** `Method SP Request-URI SP SIP/2.0`, or `SIP/2.0 SP 3DIGIT SP reason`: exactly one SP each (§7.1, §7.2). */
 function readStartLine(line: string, offset: number): StartLine {
+  const plain = readPlainRequestLine(line);
+  if (plain !== undefined) return plain;
   if (/^SIP\//i.test(line)) return readStatusLine(line, offset);
   const bad = (
     code: Problem["code"],
@@ -114,7 +117,11 @@ function readStatusLine(line: string, offset: number): StartLine {
 }
 
 /** The headers every message must have, and those a wrong reading of which would do harm. */
-function checkHeaders(startLine: StartLine, headers: SipHeaders, offset: number): Problem | undefined {
+export function checkHeaders(
+  method: string | undefined,
+  headers: SipHeaders,
+  offset: number,
+): Problem | undefined {
   const bad = (code: Problem["code"], message: string): Problem => ({ code, message, offset, status: 400 });
   for (const name of ["Via", "From", "To", "Call-ID", "CSeq"])
     if (!headers.get(name)) return bad("SIP_HEADER_MISSING", `no ${name}`);
@@ -136,7 +143,7 @@ function checkHeaders(startLine: StartLine, headers: SipHeaders, offset: number)
   if (/[ \t]/.test(headers.get("Call-ID")!)) return bad("SIP_HEADER_VALUE", "Call-ID: blank inside");
   const cseq = parseCSeq(headers.get("CSeq")!);
   if (!cseq.ok) return bad("SIP_HEADER_VALUE", `CSeq: ${cseq.error.message}`);
-  if (startLine.kind === "request" && cseq.value.method !== startLine.method)
+  if (method !== undefined && cseq.value.method !== method)
     return bad("SIP_CSEQ_METHOD", "CSeq names another method than the start line");
   for (const value of headers.list("Contact")) {
     const contact = parseContact(value);
