@@ -232,6 +232,33 @@ for (const { id, what, octets, warnings } of [
   });
 }
 
+test("[V-18] [V-28] [V-30] other tags beside siprec, large numbers as labels, the media type of RFC 8068 in Accept", async (t) => {
+  const world = await RecorderWorld.start(t, { strict: true });
+  const cast = newCast();
+  const labels = ["4294967296", "007"] as const;
+  const offer = sdp(labels.map((label, at) => ({ label, port: 4_000 + 2 * at })));
+  const invited = await world.invite(body(sdpPart(offer), metadataPart(completeXml(cast, labels))), {
+    headers: [
+      ["Require", "100rel, siprec"],
+      ["Supported", "timer, siprec"],
+      ["Accept", "application/sdp, application/rs-metadata, application/rs-metadata-request"],
+    ],
+  });
+  assert.equal(invited.response?.status, 200);
+  assert.deepEqual(
+    [...answerText(invited.answer).matchAll(/^a=label:(.*)\r$/gm)].map(([, label]) => label),
+    labels,
+  );
+  const row = await world.hangUp(invited.dialog!);
+  assert.deepEqual(
+    row.tracks.map(({ label, senders }) => [label, senders]),
+    [
+      [labels[0], [cast.alice]],
+      [labels[1], [cast.bob]],
+    ],
+  );
+});
+
 test("[V-23] strictly, a body that had to be repaired gets 400", async (t) => {
   const world = await RecorderWorld.start(t, { strict: true });
   const { failure } = await world.invite(raw(`--b1\r\nContent-Type: application/sdp\r\n\r\n${sdp(TWO)}\r\n`));
