@@ -76,14 +76,6 @@ export class NotCompleteError extends RequestError {
   override readonly publicCode: number = 20009;
 }
 
-/** 400: published, and not in this version. */
-export class NotAvailableError extends RequestError {
-  override readonly name = "NotAvailableError";
-  readonly code = "API_NOT_AVAILABLE";
-  override readonly httpStatus: number = 400;
-  override readonly publicCode: number = 98001;
-}
-
 /** 400: the body is not what its Content-Type says, or holds too much. */
 export class MalformedRequestError extends RequestError {
   override readonly name = "MalformedRequestError";

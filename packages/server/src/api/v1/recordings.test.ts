@@ -95,7 +95,7 @@ test("alerts: newest first, filtered, with a link that explains the code", async
       ...more,
     });
   add(1, { callSid: "CA1" });
-  add(2, { level: "warning", errorCode: 98001, responseStatus: 502 });
+  add(2, { level: "warning", errorCode: 98002, responseStatus: 502 });
   add(3, { accountSid: OTHER_ACCOUNT_SID });
   const list = async (query: string) =>
     ((await ask("GET", `/v1/Alerts?${query}`)).json().alerts as { sid: string }[]).map(({ sid }) => sid);
@@ -106,8 +106,8 @@ test("alerts: newest first, filtered, with a link that explains the code", async
   assert.deepEqual(await list("EndDate=2026-01-01"), ["NO1"]);
   const one = (await ask("GET", "/v1/Alerts/NO2.json")).json();
   conforms(ALERT_SCHEMA, one);
-  assert.equal(one.error_code, "98001");
-  assert.equal(one.more_info, "docs/errors.md#98001");
+  assert.equal(one.error_code, "98002");
+  assert.equal(one.more_info, "docs/errors.md#98002");
   assert.equal((await ask("GET", "/v1/Alerts/NO3")).status, 404);
   assert.equal((await ask("GET", "/v1/Alerts?StartDate=soon")).json().code, 20422);
 });
