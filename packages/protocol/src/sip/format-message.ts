@@ -1,5 +1,5 @@
 import { isToken, utf8Encode } from "../text/index.ts";
-import { headerKey } from "./header-names.ts";
+import { linesOf } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
 import { percentEncode, unreservedAnd } from "./percent.ts";
 
@@ -33,8 +33,8 @@ export function formatSipMessage(message: SipMessage): Uint8Array {
       throw new SipFormatError("not a status code");
     head = `SIP/2.0 ${status} ${cleanValue(message.reason)}\r\n`;
   }
-  for (const [name, value] of message.headers.entries()) {
-    if (headerKey(name) === "content-length") continue;
+  for (const { key, name, value } of linesOf(message.headers)) {
+    if (key === "content-length") continue;
     if (!isToken(name)) throw new SipFormatError("a header name is no token");
     head += `${name}: ${cleanValue(value)}\r\n`;
   }

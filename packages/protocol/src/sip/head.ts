@@ -20,25 +20,30 @@ export interface Head {
   readonly problem: Problem | undefined;
 }
 
-/** Headers of which two would leave open which one counts (RFC 3261 §20, table 2; RFC 4028, 3262, 3515, 3891, 6665). */
-const ONCE: ReadonlySet<string> = new Set([
-  "call-id",
-  "content-disposition",
-  "content-length",
-  "content-type",
-  "cseq",
-  "event",
-  "expires",
-  "from",
-  "max-forwards",
-  "min-se",
-  "rack",
-  "refer-to",
-  "replaces",
-  "rseq",
-  "session-expires",
-  "to",
-]);
+/**
+ * Headers of which two would leave open which one counts (RFC 3261 §20, table 2; RFC 4028, 3262, 3515, 3891, 6665),
+ * a bit for each.
+ */
+const ONCE: ReadonlyMap<string, number> = new Map(
+  [
+    "call-id",
+    "content-disposition",
+    "content-length",
+    "content-type",
+    "cseq",
+    "event",
+    "expires",
+    "from",
+    "max-forwards",
+    "min-se",
+    "rack",
+    "refer-to",
+    "replaces",
+    "rseq",
+    "session-expires",
+    "to",
+  ].map((key, i) => [key, 1 << i]),
+);
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -96,7 +101,7 @@ export function readHead(bytes: Uint8Array, start: number, end: number, limits: 
 
   const headers = new SipHeaders();
   const lines = linesOf(headers);
-  const seen = new Set<string>();
+  let seen = 0;
   let count = 0;
   for (let at = lineEnd + 1; at < text.length; at = lineEnd + 1) {
     if (++count > limits.headerCount) {
@@ -125,10 +130,9 @@ export function readHead(bytes: Uint8Array, start: number, end: number, limits: 
     if (value.includes("\r")) report("SIP_HEADER_SYNTAX", "bare CR in a header line", at);
     const name = text.slice(at, nameEnd);
     const key = headerKey(name);
-    if (ONCE.has(key)) {
-      if (seen.has(key)) report("SIP_HEADER_REPEATED", `${key} comes twice`, at);
-      seen.add(key);
-    }
+    const once = ONCE.get(key) ?? 0;
+    if ((seen & once) !== 0) report("SIP_HEADER_REPEATED", `${key} comes twice`, at);
+    seen |= once;
     lines.push({ key, name: longHeaderName(name), value });
   }
   return { startLine, headers, problem };

@@ -44,12 +44,21 @@ export class SipHeaders {
 
   /** Every single value of that name: lines joined, split at commas outside quotes and angle brackets (§7.3.1). */
   list(name: string): string[] {
-    return this.lines(name).flatMap(splitList);
+    const key = headerKey(name);
+    const values: string[] = [];
+    for (const line of this.#lines) if (line.key === key) splitInto(values, line.value);
+    return values;
   }
 
   /** The first single value of that name: the topmost Via, the first Route. */
   first(name: string): string | undefined {
-    return this.list(name)[0];
+    const key = headerKey(name);
+    for (const line of this.#lines) {
+      if (line.key !== key) continue;
+      const value = splitList(line.value)[0];
+      if (value !== undefined) return value;
+    }
+    return undefined;
   }
 
   has(name: string): boolean {
@@ -102,11 +111,17 @@ export class SipHeaders {
  * are passed over.
  */
 export function splitList(line: string): string[] {
+  const values: string[] = [];
+  splitInto(values, line);
+  return values;
+}
+
+function splitInto(values: string[], line: string): void {
   if (!line.includes(",")) {
     const only = trimBlanks(line);
-    return only === "" ? [] : [only];
+    if (only !== "") values.push(only);
+    return;
   }
-  const values: string[] = [];
   const take = (from: number, to: number) => {
     const value = trimBlanks(line.slice(from, to));
     if (value !== "") values.push(value);
@@ -128,5 +143,4 @@ export function splitList(line: string): string[] {
     }
   }
   take(start, line.length);
-  return values;
 }

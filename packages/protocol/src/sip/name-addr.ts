@@ -44,9 +44,11 @@ export function parseNameAddr(text: string): Result<NameAddr, TextError> {
   } else {
     const open = text.indexOf("<", at);
     if (open < 0 || isBareAddrSpec(text, at, open)) return parseAddrSpec(text, at);
-    displayName = text.slice(at, open).trimEnd();
-    const bad = displayName.search(/[,;"\\>\0]/);
-    if (bad >= 0) return err({ message: "character must be quoted in a display name", offset: at + bad });
+    if (open > at) {
+      displayName = text.slice(at, open).trimEnd();
+      const bad = displayName.search(/[,;"\\>\0]/);
+      if (bad >= 0) return err({ message: "character must be quoted in a display name", offset: at + bad });
+    }
     at = open;
   }
   const close = text.indexOf(">", at);

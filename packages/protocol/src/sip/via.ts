@@ -1,4 +1,4 @@
-import { err, ok, type Result, type TextError, trimBlanks } from "../text/index.ts";
+import { err, ok, type Result, skipBlanks, skipToken, type TextError, trimBlanks } from "../text/index.ts";
 import { formatHostPort, parseHostPort } from "./host.ts";
 import { formatParams, type Params, parseParams, type ReadonlyParams } from "./params.ts";
 
@@ -15,6 +15,8 @@ export interface Via {
   readonly params: Params;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What `formatVia` needs. */
 export interface ViaParts extends Omit<Via, "params"> {
   readonly params?: ReadonlyParams;
@@ -30,11 +32,9 @@ const SENT_PROTOCOL =
  * A `received` address may come in brackets, which the grammar does not have; they are taken off (RFC 5118 §4.5).
  */
 export function parseVia(text: string): Result<Via, TextError> {
-  const head = SENT_PROTOCOL.exec(text);
-  if (head === null) return err({ message: "expected SIP/2.0/transport", offset: 0 });
-  const protocol = `${head[1]}/${head[2]}`.toUpperCase();
-  const transport = head[3]!;
-  const hostStart = head[0].length;
+  const sent = readSentProtocol(text);
+  if (sent === undefined) return err({ message: "expected SIP/2.0/transport", offset: 0 });
+  const { protocol, transport, end: hostStart } = sent;
   const semicolon = text.indexOf(";", hostStart);
   const end = semicolon < 0 ? text.length : semicolon;
   const sentBy = parseHostPort(withoutBlanks(text.slice(hostStart, end)));
@@ -44,16 +44,32 @@ export function parseVia(text: string): Result<Via, TextError> {
   const received = params.value.get("received");
   if (received?.startsWith("[") && received.endsWith("]"))
     params.value.set("received", received.slice(1, -1));
-  return ok({
-    ...(protocol === "SIP/2.0" ? {} : { protocol }),
-    transport,
-    ...sentBy.value,
-    params: params.value,
-  });
+  const { host, port } = sentBy.value;
+  const via: Writable<Via> = { transport, host, params: params.value };
+  if (protocol !== "SIP/2.0") via.protocol = protocol;
+  if (port !== undefined) via.port = port;
+  return ok(via);
+}
+
+/** Name and version as one, the transport, and where the blanks behind them end. */
+function readSentProtocol(
+  text: string,
+): { readonly protocol: string; readonly transport: string; readonly end: number } | undefined {
+  if (text.startsWith("SIP/2.0/")) {
+    const transportEnd = skipToken(text, 8);
+    const end = skipBlanks(text, transportEnd);
+    if (transportEnd > 8 && end > transportEnd)
+      return { protocol: "SIP/2.0", transport: text.slice(8, transportEnd), end };
+  }
+  const match = SENT_PROTOCOL.exec(text);
+  if (match === null) return undefined;
+  const [all, name, version, transport] = match;
+  return { protocol: `${name}/${version}`.toUpperCase(), transport: transport!, end: all.length };
 }
 
 /** `host : port` as `host:port`; blanks anywhere else stay, and are then refused. */
 function withoutBlanks(sentBy: string): string {
+  if (!sentBy.includes(" ") && !sentBy.includes("\t")) return sentBy;
   const colon = sentBy.lastIndexOf(":");
   if (colon < 0) return trimBlanks(sentBy);
   return `${trimBlanks(sentBy.slice(0, colon))}:${trimBlanks(sentBy.slice(colon + 1))}`;
