@@ -18,7 +18,7 @@ const KINDS: readonly Malformed[] = [
   { message: withLength("Content-Length: -999", "-999"), shows: body },
   { message: withLength("Content-Length: 9999 and 4 octets, UDP", "9999"), shows: body },
   {
-    message: startLine("Request-URI in <>", "INVITE <sip:+15551230000@sbc.example.com> SIP/2.0"),
+    message: startLine("Request-URI in angle brackets", "INVITE <sip:+15551230000@sbc.example.com> SIP/2.0"),
     shows: uri,
   },
   {
@@ -40,7 +40,7 @@ const KINDS: readonly Malformed[] = [
 export function verdicts(parsers: readonly SipParser[]): string {
   const rows = KINDS.map(({ message: each, shows }) => {
     const cells = parsers.map((parser) => verdict(parser, each, shows));
-    return `| ${each.name.replaceAll("<", "&lt;")} | ${cells.join(" | ")} |`;
+    return `| ${each.name} | ${cells.join(" | ")} |`;
   });
   return [
     `| | ${parsers.map(({ name }) => name).join(" | ")} |`,
@@ -57,7 +57,7 @@ function verdict(parser: SipParser, each: WireMessage, shows: Malformed["shows"]
     return `throws ${(error as Error).name}`;
   }
   if (parsed === undefined) return "refused";
-  return shows === undefined ? "accepted" : `accepted: ${shows(parser.summary(parsed))}`;
+  return shows === undefined ? "accepted" : `accepted: \`${shows(parser.summary(parsed))}\``;
 }
 
 function startLine(name: string, line: string): WireMessage {
