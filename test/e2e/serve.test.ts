@@ -61,7 +61,7 @@ test("an HTTP client that stops in the middle of a request does not keep the ser
   own.after(() => void socket.destroy());
   socket.on("error", () => {});
   await once(socket, "connect");
-  const closed = once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
   const credentials = Buffer.from(`${server.accountSid}:${server.authToken}`).toString("base64");
   const head = ["POST /v1/Connectors HTTP/1.1", "Host: x", `Authorization: Basic ${credentials}`];
   const body = ["Content-Type: application/x-www-form-urlencoded", "Content-Length: 100", "", "UniqueName="];

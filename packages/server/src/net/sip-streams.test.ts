@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { SipConnections } from "./sip-connections.ts";
 import { NO_OPENSSL, TestAuthority } from "./testing/certificates.ts";
-import { LOCALHOST, octets, open, queue, quiet, request, text } from "./testing/transports.ts";
+import { gone, LOCALHOST, octets, open, queue, quiet, request, text } from "./testing/transports.ts";
 
 const TCP = [{ transport: "tcp", address: LOCALHOST, port: 0 }] as const;
 const hasIpv6 = await (async () => {
@@ -48,7 +48,7 @@ test("[R5626-4.4.1-2] a connection that we opened is pinged when it rests; who a
   while (!received.join("").endsWith("\r\n\r\n\r\n")) await once(peer, "data");
   peer.write("\r\n");
   while (!received.join("").endsWith("\r\n\r\n\r\n\r\n\r\n")) await once(peer, "data");
-  await once(peer, "close"); // the second ping stays unanswered
+  await gone(peer); // the second ping stays unanswered
   await client.closed();
   assert.match(client.causes[0]?.message ?? "", /no answer to a keep-alive/);
 });
@@ -66,7 +66,7 @@ test("[R5626-4.4.1-3] a peer that never answers pings keeps its connection: not 
   peer.on("data", (bytes) => {
     pings += text(bytes);
   });
-  await once(peer, "close");
+  await gone(peer);
   await client.closed();
   assert.match(client.causes[0]?.message ?? "", /idle/);
   assert.ok((pings.split("body")[1]?.length ?? 0) >= 8, "several pings");
@@ -80,14 +80,14 @@ test("a message has one deadline, however it trickles; a whole one before it doe
   const trickle = setInterval(() => slow.write("X-Pad: y\r\n"), 5);
   t.after(() => clearInterval(trickle));
   assert.equal((await server.message()).text, request("whole"));
-  await once(slow, "close");
+  await gone(slow);
   await server.closed();
   assert.match(server.causes[0]?.message ?? "", /unfinished/);
 });
 
 test("an accepted connection that brings nothing is closed", async (t) => {
   const server = await open(t, { listen: TCP, limits: { firstMessageTimeoutMs: 20 } });
-  await once(await dial(t, server.transports.sentBy("tcp", LOCALHOST).port), "close");
+  await gone(await dial(t, server.transports.sentBy("tcp", LOCALHOST).port));
   await server.closed();
   assert.match(server.causes[0]?.message ?? "", /nothing came/);
 });
@@ -100,7 +100,7 @@ test("all unfinished messages together are bounded", async (t) => {
   first.write(half);
   const second = await dial(t, port);
   second.write(half);
-  await Promise.race([once(first, "close"), once(second, "close")]);
+  await Promise.race([gone(first), gone(second)]);
   await server.closed();
   assert.equal(server.causes[0]?.reason, "overloaded");
   const third = await dial(t, port);
@@ -113,7 +113,7 @@ test("one source has its share of connections and no more", async (t) => {
   const { port } = server.transports.sentBy("tcp", LOCALHOST);
   const held = [await dial(t, port), await dial(t, port)];
   const third = connect(port, LOCALHOST).on("error", () => {});
-  await once(third, "close");
+  await gone(third);
   held[0]?.destroy();
   await server.closed();
   (await dial(t, port)).write(request("x"));
@@ -127,11 +127,11 @@ test("when all seats are taken the oldest connection that said nothing makes roo
   useful.write(request("useful"));
   await server.message();
   const [oldest] = [await dial(t, port), await dial(t, port)];
-  const gone = once(oldest, "close");
+  const left = gone(oldest);
   const next = await dial(t, port);
   next.write(request("next"));
   assert.equal((await server.message()).text, request("next"));
-  await gone;
+  await left;
   useful.write(request("again"));
   assert.equal((await server.message()).text, request("again"));
 });

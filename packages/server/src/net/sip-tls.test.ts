@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import { connect, createServer, type SecureVersion, type TLSSocket } from "node:tls";
 import type { SipTransportsOptions } from "./sip-transports.ts";
 import { NO_OPENSSL, TestAuthority, type TestCertificate } from "./testing/certificates.ts";
-import { freePort, hasReason, LOCALHOST, octets, open, request } from "./testing/transports.ts";
+import { freePort, gone, hasReason, LOCALHOST, octets, open, request } from "./testing/transports.ts";
 import type { SipDestination } from "./types.ts";
 
 const skip = NO_OPENSSL;
@@ -304,10 +304,10 @@ test("a TLS handshake that is never finished is given up, and does not keep othe
   const { client, server, to } = await world(t, { limits: { handshakeTimeoutMs: 50, maxConnections: 3 } });
   const silent = Array.from({ length: 6 }, () => connectTcp(to.port, LOCALHOST).on("error", () => {}));
   t.after(() => silent.forEach((socket) => void socket.destroy()));
-  const gone = Promise.all(silent.map((socket) => once(socket, "close")));
+  const left = Promise.all(silent.map((socket) => gone(socket)));
   await client.transports.send(octets(request("x")), to);
   assert.equal((await server.message()).text, request("x"));
-  await gone;
+  await left;
 });
 
 test("a certificate that cannot be used is refused at start, and says why", { skip }, async (t) => {

@@ -6,6 +6,7 @@ import { type TestContext, test } from "node:test";
 import { createSipTransports, type SipTransportsOptions } from "./sip-transports.ts";
 import {
   freePort,
+  gone,
   hasReason,
   LOCALHOST,
   octets,
@@ -107,7 +108,7 @@ test("a stream that cannot be framed is answered, reported and closed", async (t
   const peer = await dial(t, server.transports.sentBy("tcp", LOCALHOST).port);
   const received: string[] = [];
   peer.on("data", (bytes) => received.push(text(bytes)));
-  const ended = once(peer, "close");
+  const ended = gone(peer);
   peer.write(request("x").replace("Content-Length: 4", "Content-Length: -1"));
   const failure = await server.failed();
   assert.equal(failure.code, "SIP_CONTENT_LENGTH");
@@ -166,7 +167,7 @@ test("connections beyond the cap are refused; a place is free again when one clo
   await server.message();
   const refused = connect(port, LOCALHOST);
   refused.on("error", () => {});
-  await once(refused, "close");
+  await gone(refused);
   kept.destroy();
   await server.closed();
   (await dial(t, port)).write(request("2"));
@@ -176,11 +177,11 @@ test("connections beyond the cap are refused; a place is free again when one clo
 test("an idle connection is closed, and so is one whose message stays unfinished", async (t) => {
   const idle = await open(t, { limits: { idleCloseMs: 5 } });
   const silent = await dial(t, idle.transports.sentBy("tcp", LOCALHOST).port);
-  await once(silent, "close");
+  await gone(silent);
   const slow = await open(t, { limits: { messageTimeoutMs: 5 } });
   const half = await dial(t, slow.transports.sentBy("tcp", LOCALHOST).port);
   half.write("OPTIONS sip:x SIP/2.0\r\n");
-  await once(half, "close");
+  await gone(half);
 });
 
 test("a peer that does not read is given up when its queue is full", async (t) => {

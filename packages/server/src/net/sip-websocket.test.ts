@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { WebSocket } from "ws";
 import type { SipTransportsOptions } from "./sip-transports.ts";
 import { NO_OPENSSL, TestAuthority } from "./testing/certificates.ts";
-import { hasReason, LOCALHOST, octets, open, queue, request, text } from "./testing/transports.ts";
+import { gone, hasReason, LOCALHOST, octets, open, queue, request, text } from "./testing/transports.ts";
 
 const LISTEN = [{ transport: "ws", address: LOCALHOST, port: 0 }] as const;
 
@@ -113,9 +113,9 @@ test("bounds: an upgrade that never ends, a frame that is too large, a client th
   const slow = connect(port, LOCALHOST);
   slow.on("error", () => {});
   slow.write("GET / HTTP/1.1\r\nHost: x\r\n");
-  await once(slow, "close");
+  await gone(slow);
   const { socket: silent } = await browse(t, `ws://${LOCALHOST}:${port}/`);
-  await once(silent, "close");
+  await gone(silent);
   const { socket: large } = await browse(t, `ws://${LOCALHOST}:${port}/`);
   const closing = once(large, "close");
   large.send(new Uint8Array(1_200_000));

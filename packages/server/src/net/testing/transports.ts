@@ -91,3 +91,8 @@ export function queue<T>(): { put(value: T): void; take(): Promise<T> } {
         : new Promise((resolve) => waiting.push(resolve)),
   };
 }
+
+/** Resolves when a socket is closed, by a reset as well: `once` would reject with the error that comes before. */
+export function gone(socket: { once(event: "close", run: () => void): unknown }): Promise<void> {
+  return new Promise((resolve) => socket.once("close", () => resolve()));
+}
