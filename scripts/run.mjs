@@ -27,6 +27,7 @@ const PEERS = {
   openssl: "openssl",
   ip: "iproute2",
   dnsmasq: "dnsmasq-base",
+  "swift-proxy-server": "swift-proxy swift-account swift-container swift-object",
 };
 
 const commands = {
