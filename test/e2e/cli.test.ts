@@ -35,6 +35,19 @@ describe("the command line", { concurrency: 2 }, () => {
     for (const command of COMMANDS) assert.match(stdout, new RegExp(`^ +${command} `, "m"));
   });
 
+  it("--help loads neither the server nor the test phones", async () => {
+    const child = new Child(process.execPath, [CALLFORK, "--help"], {
+      cwd: scratchFolder("cli"),
+      env: { NODE_DEBUG: "esm" },
+    });
+    await child.ended;
+    const loaded = [...child.stderr.matchAll(/Translating TypeScript \S+\/packages\/(\S+)/g)];
+    assert.deepEqual(
+      loaded.map(([, path]) => path),
+      ["server/src/cli/main.ts"],
+    );
+  });
+
   for (const command of COMMANDS) {
     it(`${command} --help tells its usage and does nothing`, async () => {
       const { code, stdout, stderr } = await callfork([command, "--help"]);

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
 if (major > 22 || (major === 22 && minor >= 19)) {
-  const { main } = await import("../src/cli/index.ts");
+  const { main } = await import("../src/cli/main.ts");
   process.exitCode = await main(process.argv.slice(2));
 } else {
   handOver(pinnedNode());

@@ -1,7 +1,5 @@
 /** One command of the command line. */
 export interface Command {
-  /** One line for the overview. */
-  readonly summary: string;
   /** What `--help` prints. */
   readonly help: string;
   /** @returns the exit code. @throws UsageError for a command line it does not understand */

@@ -1,37 +1,55 @@
-import { VERSION } from "../app/index.ts";
 import type { Command } from "./command.ts";
-import { account } from "./commands/account.ts";
-import { doctor } from "./commands/doctor.ts";
-import { record } from "./commands/record.ts";
-import { serve } from "./commands/serve.ts";
-import { UsageError } from "./usage.ts";
 
-/** What the server itself can do; `call` and `demo` come with the test phones. */
-const COMMANDS: Readonly<Record<string, () => Command | Promise<Command>>> = {
-  serve: () => serve,
-  record: () => record,
-  call: async () => (await import("@callfork/testkit/commands")).call,
-  demo: async () => (await import("@callfork/testkit/commands")).demo,
-  account: () => account,
-  doctor: () => doctor,
+interface Entry {
+  /** One line for the overview. */
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** Loaded when asked for: the overview needs neither the server nor the test phones that `call` and `demo` come with. */
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  serve: {
+    summary: "the platform: calls, forks, recorder and REST interface",
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  record: {
+    summary: "a recorder alone: takes SIPREC from SBCs, PBXs and other clients",
+    load: async () => (await import("./commands/record.ts")).record,
+  },
+  call: {
+    summary: "one test call with two speaking phones through a running server",
+    load: async () => (await import("@callfork/testkit/commands")).call,
+  },
+  demo: {
+    summary: "the whole job on real audio, checked: serve, call, fork, record, compare",
+    load: async () => (await import("@callfork/testkit/commands")).demo,
+  },
+  account: {
+    summary: "prints the first account's credentials, as curl -u wants them",
+    load: async () => (await import("./commands/account.ts")).account,
+  },
+  doctor: {
+    summary: "looks at this machine's set-up and says what is wrong",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
 };
 
 /** Runs one command line. @returns the exit code: 0, 1 when it failed, 2 when it was not understood */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "--version" || name === "-v") {
-    console.log(VERSION);
+    console.log((await import("../app/index.ts")).VERSION);
     return 0;
   }
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    console.log(await overview());
+    console.log(overview());
     return name === undefined ? 2 : 0;
   }
   if (!Object.hasOwn(COMMANDS, name)) {
-    console.error(`callfork: there is no command "${name}"\n\n${await overview()}`);
+    console.error(`callfork: there is no command "${name}"\n\n${overview()}`);
     return 2;
   }
-  const command = await COMMANDS[name]!();
+  const command = await COMMANDS[name]!.load();
   if (rest.includes("--help") || rest.includes("-h")) {
     console.log(command.help);
     return 0;
@@ -39,6 +57,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     return await command.run(rest);
   } catch (error) {
+    const { UsageError } = await import("./usage.ts");
     if (error instanceof UsageError) {
       console.error(`callfork ${name}: ${error.message}\n\n${command.help}`);
       return 2;
@@ -49,10 +68,9 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function overview(): Promise<string> {
-  const lines = ["usage: callfork COMMAND [options]", ""];
-  for (const [name, load] of Object.entries(COMMANDS)) {
-    lines.push(`  ${name.padEnd(8)}${(await load()).summary}`);
-  }
-  return [...lines, "", "callfork COMMAND --help tells more."].join("\n");
+function overview(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
+  return ["usage: callfork COMMAND [options]", "", ...lines, "", "callfork COMMAND --help tells more."].join(
+    "\n",
+  );
 }

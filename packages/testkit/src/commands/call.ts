@@ -8,7 +8,6 @@ import { type RestAccess, rest } from "./rest.ts";
 const DEFAULT_SECONDS = 120;
 
 export const call: Command = {
-  summary: "one test call with two speaking phones through a running server",
   help: `usage: callfork call [options]
 
 Opens two test phones on this machine, Alice and Bob, and has the server at --public-url connect them by its REST

@@ -22,7 +22,6 @@ const DEFAULT_SECONDS = 8;
 const CALLBACK_LIMIT_MS = 10_000;
 
 export const demo: Command = {
-  summary: "the whole job on real audio, checked: serve, call, fork, record, compare",
   help: `usage: callfork demo [--seconds N] [--data-dir FOLDER]
 
 Serves a platform on free ports of this machine, makes a connector to its own recorder, places a call between two

@@ -3,7 +3,6 @@ import type { Command } from "../command.ts";
 import { readCommandLine } from "../usage.ts";
 
 export const account: Command = {
-  summary: "prints the first account's credentials, as curl -u wants them",
   help: `usage: callfork account [--sid] [--data-dir FOLDER]
 
 Prints AccountSid:AuthToken of the server whose data dir this is (default ./data):

@@ -5,7 +5,6 @@ import { readCommandLine, settingsHelp } from "../usage.ts";
 const MARKS = { ok: "ok  ", warn: "warn", fail: "FAIL" } as const;
 
 export const doctor: Command = {
-  summary: "looks at this machine's set-up and says what is wrong",
   help: `usage: callfork doctor [settings]
 
 Checks what \`callfork serve\` with the same settings would need. Exit code 1 when something would fail.

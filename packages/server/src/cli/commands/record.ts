@@ -3,7 +3,6 @@ import { readCommandLine, settingsHelp } from "../usage.ts";
 import { serveUntilSignal } from "./serve.ts";
 
 export const record: Command = {
-  summary: "a recorder alone: takes SIPREC from SBCs, PBXs and other clients",
   help: `usage: callfork record [settings]
 
 Serves the recorder and the REST interface, and carries no calls: \`callfork serve --roles recorder,api\`.

@@ -10,7 +10,6 @@ const DRAIN_MS = 60_000;
 const SAME_SIGNAL_MS = 500;
 
 export const serve: Command = {
-  summary: "the platform: calls, forks, recorder and REST interface",
   help: `usage: callfork serve [settings]
 
 Serves the platform with embedded defaults. The first start makes an account and prints its credentials.
