@@ -9,6 +9,7 @@ export {
   PCMU_SILENCE,
   PCMU_TO_LINEAR,
 } from "./g711.ts";
+export { Resampler } from "./resampler.ts";
 export {
   maxWavDataBytes,
   parseWav,
