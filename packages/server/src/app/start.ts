@@ -17,7 +17,7 @@ import {
 } from "../net/index.ts";
 import { createAlerts, createLog, createMetrics, type Log } from "../observe/index.ts";
 import { createRecordingClient, type RecordingClient } from "../recording-client/index.ts";
-import { createRecordingServer } from "../recording-server/index.ts";
+import { createRecordingServer, type RecordingWebhook } from "../recording-server/index.ts";
 import { createUserAgent } from "../signalling/index.ts";
 import { openStore } from "../store/index.ts";
 import { createDirector } from "../verbs/index.ts";
@@ -223,6 +223,7 @@ async function compose(
     random,
     log,
     alerts,
+    webhook: recordingWebhookOf(config),
     onStarted: () => metrics.recordingsLive.inc(),
     onEnded: (recording) => {
       metrics.recordingsLive.dec();
@@ -306,6 +307,11 @@ function sipHostOf(config: Config): string {
 }
 
 const isWildcard = (address: string): boolean => address === "0.0.0.0" || address === "::";
+
+function recordingWebhookOf({ recorder, publicUrl }: Config): RecordingWebhook | undefined {
+  const { statusCallback: url, statusCallbackMethod: method, statusCallbackEvents: events } = recorder;
+  return url === undefined ? undefined : { url, method, events, publicUrl };
+}
 
 function recorderUriOf(config: Config, sip: App["sip"]): string | undefined {
   if (!config.roles.includes("recorder")) return undefined;

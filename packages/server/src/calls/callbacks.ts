@@ -7,6 +7,8 @@ export type HttpMethod = "GET" | "POST";
 export interface CallbackRequest {
   readonly accountSid: string;
   readonly callSid: string | null;
+  /** Without a `callSid`: callbacks of one resource leave in order. */
+  readonly resourceSid?: string;
   /** What it tells: "call-status", "siprec-status", "recording-status". Callbacks of one `callSid` leave in order. */
   readonly kind: string;
   /** May carry connection overrides in its fragment (#rc=2&rp=all). */

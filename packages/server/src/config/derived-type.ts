@@ -12,7 +12,7 @@ type Values<Group> = {
 type Optional = "rtpAddress" | "accountSid" | "authToken" | "secretKey";
 
 type OptionalInTls = "ca";
-type OptionalInRecorder = "username" | "password";
+type OptionalInRecorder = "username" | "password" | "statusCallback";
 
 type WithOptional<Group, Names> = {
   readonly [Name in keyof Group]: Name extends Names ? Group[Name] | undefined : Group[Name];

@@ -17,6 +17,7 @@ import {
   readSecretKey,
   readSipListen,
   readSipUser,
+  readWebhookUrl,
 } from "./syntax.ts";
 import type { Config } from "./types.ts";
 
@@ -61,6 +62,12 @@ const each =
 const choice = <const Names extends string[]>(...names: Names) => Type.Enum<Names>(names);
 
 const ROLES: ["calls", "recorder", "api"] = ["calls", "recorder", "api"];
+
+const RECORDING_EVENTS: ["recording-started", "recording-completed", "recording-failed"] = [
+  "recording-started",
+  "recording-completed",
+  "recording-failed",
+];
 
 /** Every setting there is; a group is one level of nesting in callfork.yaml. */
 export const SETTINGS = {
@@ -318,6 +325,26 @@ export const SETTINGS = {
       standard: false,
       meaning: "Refuse recording clients that break RFC 7866, instead of recording them with a warning.",
       read: same,
+    }),
+    statusCallback: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none",
+      meaning: "Webhook that hears of recordings: signed, from the outbox, so that no news is lost.",
+      example: "https://example.com/recordings",
+      read: readWebhookUrl,
+    }),
+    statusCallbackMethod: setting({
+      schema: choice("POST", "GET"),
+      standard: "POST",
+      meaning: "How `recorder.statusCallback` is called.",
+      read: same,
+    }),
+    statusCallbackEvents: setting({
+      schema: Type.Array(choice(...RECORDING_EVENTS), { maxItems: 3 }),
+      standard: [...RECORDING_EVENTS],
+      meaning: "What `recorder.statusCallback` hears of.",
+      read: (written): Read<readonly (typeof RECORDING_EVENTS)[number][]> => ok([...new Set(written)]),
     }),
     minimumFreeMebibytes: setting({
       schema: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),

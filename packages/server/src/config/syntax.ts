@@ -85,6 +85,14 @@ export function readPublicUrl(text: string): Read<string> {
     : err(hint);
 }
 
+/** A URL that is called: its query and connection overrides in its fragment are its owner's. */
+export function readWebhookUrl(text: string): Read<string> {
+  const protocol = URL.parse(text)?.protocol;
+  return protocol === "http:" || protocol === "https:"
+    ? ok(text)
+    : err("must be an http or https URL, as in https://example.com/recordings");
+}
+
 export function readAccountSid(text: string): Read<string> {
   return /^AC[0-9a-f]{32}$/.test(text) ? ok(text) : err("must be AC and 32 hexadecimal digits (0-9, a-f)");
 }

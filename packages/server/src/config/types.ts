@@ -66,6 +66,14 @@ export interface Config {
     readonly username: string | undefined;
     readonly password: string | undefined;
     readonly strict: boolean;
+    /** Webhook that hears of recordings. */
+    readonly statusCallback: string | undefined;
+    readonly statusCallbackMethod: "GET" | "POST";
+    readonly statusCallbackEvents: readonly (
+      | "recording-started"
+      | "recording-completed"
+      | "recording-failed"
+    )[];
     /** Space on the disk of the data directory below which no recording begins. */
     readonly minimumFreeMebibytes: number;
   };

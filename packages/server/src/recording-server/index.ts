@@ -9,3 +9,9 @@ export type {
   TrackRecord,
 } from "./ports.ts";
 export { createRecordingServer } from "./recording-server.ts";
+export {
+  RECORDING_EVENTS,
+  type RecordingCallback,
+  type RecordingEvent,
+  type RecordingWebhook,
+} from "./webhooks.ts";

@@ -5,6 +5,7 @@ import type { Clock } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+import type { RecordingWebhook } from "./webhooks.ts";
 
 export interface RecordingServerOptions {
   readonly media: MediaPlane;
@@ -24,6 +25,8 @@ export interface RecordingServerOptions {
   readonly limits?: Partial<RecordingServerLimits>;
   /** Default "offered": SRTP for clients that offer it. "required": nothing else is recorded. */
   readonly srtpPolicy?: SrtpPolicy;
+  /** Hears of recordings; none: nobody does. */
+  readonly webhook?: RecordingWebhook | undefined;
   /** For metrics. */
   readonly onStarted?: () => void;
   readonly onEnded?: (recording: RecordingRecord) => void;

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { RecordingCallback } from "./webhooks.ts";
 
 /** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
 export interface RecordingRecord {
@@ -68,7 +69,8 @@ export interface MetadataVersion {
 
 /** Every promise resolves when the change is durable. */
 export interface RecordingStore {
-  saveRecording(record: RecordingRecord): Promise<void>;
+  /** @param callbacks - what the change owes: durable with it, or not at all */
+  saveRecording(record: RecordingRecord, callbacks?: readonly RecordingCallback[]): Promise<void>;
   addMetadataVersion(version: MetadataVersion): Promise<void>;
   findRecording(sid: string): Promise<RecordingRecord | undefined>;
   listRecordings(query: {

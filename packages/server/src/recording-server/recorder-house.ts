@@ -9,6 +9,7 @@ import type { Refusal } from "./errors.ts";
 import type { IntakeOptions } from "./intake.ts";
 import type { RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 import type { MetadataVersion, RecordingRecord, RecordingStore } from "./ports.ts";
+import { recordingCallback } from "./webhooks.ts";
 
 /** How often a row is tried to be saved at the end, a second apart and then twice as long each time. */
 const LAST_SAVES = 4;
@@ -63,6 +64,12 @@ export class RecorderHouse {
     this.#options.alerts.raise({ accountSid: this.accountSid, errorCode, level, text, resourceSid });
   };
 
+  /** Saves the row together with the callback that its status owes. */
+  async saveWithNews(record: RecordingRecord): Promise<void> {
+    const { webhook } = this.#options;
+    await this.store.saveRecording(record, recordingCallback(webhook, record, this.clock.wallNow()));
+  }
+
   onStarted(): void {
     this.#options.onStarted?.();
   }
@@ -84,7 +91,7 @@ export class RecorderHouse {
       try {
         if (!isKept) await this.store.addMetadataVersion(version!);
         isKept = true;
-        await this.store.saveRecording(record);
+        await this.saveWithNews(record);
         return;
       } catch (error) {
         log.error({ err: error, attempt }, "a recording's row could not be saved");

@@ -64,7 +64,7 @@ class Recorder implements RecordingServer {
     this.#writer = this.#newWriter();
     for (const record of await this.#options.store.listUnfinishedRecordings()) {
       const repaired = await repairRecording(record, join(this.#options.folder, record.sid));
-      await this.#options.store.saveRecording(repaired);
+      await this.#house.saveWithNews(repaired);
       const { status, durationMs } = repaired;
       const fields = { callId: record.source.callId, recordingSid: record.sid, status, durationMs };
       this.#options.log.warn(fields, "a recording that a dead process left open was closed");

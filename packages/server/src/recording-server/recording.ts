@@ -168,6 +168,8 @@ export class Recording {
     this.#attach(dialog);
     this.#log.info({ tracks: this.#lines.tracks.length, dialect: this.#metadata.dialect }, "recording");
     this.#house.onStarted();
+    // After the 200: what is refused or cancelled until then was no recording.
+    void this.#enqueue(() => this.record().then((record) => this.#house.saveWithNews(record)), undefined);
     return undefined;
   }
 

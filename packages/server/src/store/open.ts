@@ -79,7 +79,7 @@ export async function openStoreOn(
     calls: { ...calls, ...numbers, ...trunks },
     siprecs,
     connectors,
-    recordings: recordingsTable(context),
+    recordings: recordingsTable(context, outbox),
     api: { ...accounts, ...calls, ...siprecs, ...numbers, ...trunks, ...connectors, ...alerts, healthy },
     credentials: accounts,
     accounts,

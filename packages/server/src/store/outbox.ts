@@ -83,6 +83,7 @@ export function outboxTable({ engine, names, log, now }: StoreContext, retention
       callbacks.map((callback) => {
         const id = names.uuid();
         const origin = originOf(callback.url);
+        const resource = callback.callSid ?? callback.resourceSid;
         const at = now();
         return db.insertInto("outbox").values({
           id,
@@ -92,7 +93,7 @@ export function outboxTable({ engine, names, log, now }: StoreContext, retention
           url: callback.url,
           origin,
           // One receiver that is away must not hold up what others wait for.
-          lane: callback.callSid === null ? id : `${callback.callSid} ${callback.kind} ${origin}`,
+          lane: resource === undefined ? id : `${resource} ${callback.kind} ${origin}`,
           method: callback.method,
           parameters: JSON.stringify(callback.parameters),
           status: "pending",

@@ -1,9 +1,10 @@
 import type { Insertable, Selectable } from "kysely";
 import type { RecordingRecord, RecordingStore, TrackRecord } from "../recording-server/index.ts";
 import { readJson, type StoreContext } from "./context.ts";
+import type { OutboxTable } from "./outbox.ts";
 import type { RecordingRow, TrackRow } from "./schema.ts";
 
-export function recordingsTable({ engine }: StoreContext): RecordingStore {
+export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): RecordingStore {
   const { db } = engine;
 
   const withTracks = async (
@@ -27,7 +28,7 @@ export function recordingsTable({ engine }: StoreContext): RecordingStore {
   };
 
   return {
-    saveRecording: async (record) => {
+    saveRecording: async (record, callbacks = []) => {
       const row = rowOf(record);
       const upsert = db
         .insertInto("recordings")
@@ -37,7 +38,8 @@ export function recordingsTable({ engine }: StoreContext): RecordingStore {
         db.insertInto("tracks").values(trackRowOf(record.sid, position, track)),
       );
       const clear = db.deleteFrom("tracks").where("recording_sid", "=", record.sid);
-      await engine.atomically([upsert, clear, ...tracks]);
+      await engine.atomically([upsert, clear, ...tracks, ...outbox.inserts(callbacks)]);
+      outbox.added(callbacks);
     },
     addMetadataVersion: async ({ recordingSid, version, time, carrier, document }) => {
       await db

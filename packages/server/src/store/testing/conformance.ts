@@ -319,6 +319,19 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
         [sid("RE", 2)],
       );
 
+      const due = await store.outbox.claim({ limit: 10, leaseMs: 1_000 });
+      assert.deepEqual(due, []);
+      await store.recordings.saveRecording(shorter, [
+        { ...recordingNews(record.sid), parameters: [["RecordingStatus", "in-progress"]] },
+        { ...recordingNews(record.sid), parameters: [["RecordingStatus", "completed"]] },
+      ]);
+      const [first, ...others] = await store.outbox.claim({ limit: 10, leaseMs: 1_000 });
+      assert.deepEqual(others, [], "callbacks of one recording leave one after the other");
+      assert.deepEqual(first?.parameters, [["RecordingStatus", "in-progress"]]);
+      await store.outbox.complete(first?.id ?? "");
+      const [second] = await store.outbox.claim({ limit: 10, leaseMs: 1_000 });
+      assert.deepEqual(second?.parameters, [["RecordingStatus", "completed"]]);
+
       const version = {
         recordingSid: record.sid,
         version: 1,
@@ -455,4 +468,16 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       store = await open({ now: clock.now, log });
     });
   });
+}
+
+function recordingNews(resourceSid: string) {
+  const url = "https://example.com/recordings";
+  return {
+    accountSid: ACCOUNT,
+    callSid: null,
+    resourceSid,
+    kind: "recording-status" as const,
+    url,
+    method: "POST" as const,
+  };
 }
