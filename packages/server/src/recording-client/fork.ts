@@ -1,18 +1,17 @@
 import type { CallTap, SiprecRecord } from "../calls/index.ts";
-import type { Timer } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
 import { CallDocument } from "./call-document.ts";
 import type { CallIdentity } from "./call-identity.ts";
 import { extensionsOf, parameterHeaders, problemsOf } from "./connector-words.ts";
 import type { ClientContext } from "./context.ts";
-import { SiprecOverError } from "./errors.ts";
 import { ForkGaps } from "./fork-gaps.ts";
 import { ForkMedia } from "./fork-media.ts";
+import { ForkPause } from "./fork-pause.ts";
+import { ForkRecorders } from "./fork-recorders.ts";
 import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
 import { LossWatch } from "./loss-watch.ts";
-import { RecorderAttempt } from "./recorder-attempt.ts";
 import {
   BROKEN_CODE,
   DISCARDED_CODE,
@@ -22,10 +21,9 @@ import {
   UNREACHABLE_CODE,
   URI_PARAMETER_CODE,
 } from "./recorder-failure.ts";
-import { RecorderRota } from "./recorder-rota.ts";
-import type { ConnectorPlan, Recorder } from "./recorders.ts";
+import type { ConnectorPlan } from "./recorders.ts";
 import { forkCodecs } from "./recording-offer.ts";
-import type { RecordingSession } from "./recording-session.ts";
+import type { RecordingSession, SessionOwner } from "./recording-session.ts";
 import { labelsOf } from "./tracks.ts";
 
 export interface ForkSetup {
@@ -47,7 +45,6 @@ export class Fork {
   /** Resolves when nothing of it is left, the recorder's answer to BYE included. */
   readonly over: Promise<void>;
   readonly #setup: ForkSetup;
-  readonly #context: ClientContext;
   readonly #log: Log;
   readonly #report: ForkReport;
   readonly #media: ForkMedia;
@@ -58,13 +55,9 @@ export class Fork {
   /** The row is durable and the recorder may be called. */
   #begun = false;
   #preparing = false;
-  readonly #rota: RecorderRota;
-  #roundTimer: Timer | undefined;
-  readonly #failures: RecorderFailure[] = [];
-  #attempt: RecorderAttempt | undefined;
+  readonly #recorders: ForkRecorders;
   #session: RecordingSession | undefined;
-  #isPaused = false;
-  #fence: Promise<void> = Promise.resolve();
+  readonly #pause: ForkPause;
   #callOver = false;
   readonly #takeOff: readonly (() => void)[];
   #resolveOver: () => void = () => {};
@@ -72,12 +65,7 @@ export class Fork {
   constructor(setup: ForkSetup) {
     const { context, record, tap, identity, plan } = setup;
     this.#setup = setup;
-    this.#context = context;
     this.sid = record.sid;
-    // Those that asked for time come later, those that do not answer OPTIONS last.
-    this.#rota = new RecorderRota(plan.recorders, context.clock, (recorders) =>
-      context.health.ordered(plan, context.backoff.ordered(recorders)),
-    );
     const labels = labelsOf(record.track);
     this.streams = labels.length;
     this.over = new Promise((resolve) => {
@@ -94,11 +82,26 @@ export class Fork {
       labels,
       onUnreachable: (label) => this.#unreachable(label),
       onLost: () => {
-        this.#failures.push({ code: INTERNAL_CODE, text: "a media worker was lost", tryNext: false });
+        this.#ourFault("a media worker was lost");
         this.#dispatch("broken");
       },
     });
+    const report = this.#report;
+    this.#recorders = new ForkRecorders({ context, plan, media: this.#media, report, log: this.#log });
     this.#gaps = new ForkGaps(this.#media, context.clock);
+    this.#pause = new ForkPause({
+      media: this.#media,
+      gaps: this.#gaps,
+      report,
+      log: this.#log,
+      isLive: () => this.isLive,
+      isReplacing: () => this.#isReplacing,
+      onChange: () => this.#tell(),
+      onUncertain: () => {
+        this.#ourFault("a pause could not be confirmed");
+        this.#dispatch("broken");
+      },
+    });
     this.#losses = new LossWatch({
       media: this.#media,
       clock: context.clock,
@@ -112,7 +115,7 @@ export class Fork {
       identity,
       record,
       extensions: extensionsOf(plan, record, call, context.extensionNamespace),
-      isPaused: () => this.#isPaused,
+      isPaused: () => this.#pause.isOn,
     });
     this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#callEnded())];
   }
@@ -151,41 +154,13 @@ export class Fork {
 
   /** Resolves when not one packet leaves any more, and that is durable. @throws SiprecOverError */
   async pause(): Promise<SiprecRecord> {
-    if (!this.isLive) throw new SiprecOverError("the fork has ended");
-    if (!this.#isPaused) {
-      this.#isPaused = true;
-      this.#fence = this.#media.fence();
-      this.#tell();
-      const missed = this.#gaps.end();
-      try {
-        await this.#fence;
-      } catch (error) {
-        // What cannot be fenced is closed: a pause that is not certain is none.
-        this.#log.error({ err: error }, "siprec: the media plane did not confirm the pause");
-        this.#failures.push({ code: INTERNAL_CODE, text: "a pause could not be confirmed", tryNext: false });
-        this.#dispatch("broken");
-        throw error;
-      }
-      const gap = await missed;
-      if (gap !== undefined) this.#report.missed(gap);
-      if (this.isLive && this.#isPaused) this.#report.paused();
-    }
-    await this.#fence;
-    await this.#report.durable;
+    await this.#pause.begin();
     return this.record;
   }
 
   /** Resolves when that is durable; packets flow when the recorder has agreed. @throws SiprecOverError */
   async resume(): Promise<SiprecRecord> {
-    if (!this.isLive) throw new SiprecOverError("the fork has ended");
-    await this.#fence.catch(() => {});
-    if (this.isLive && this.#isPaused) {
-      this.#isPaused = false;
-      this.#tell();
-      if (this.#isReplacing) this.#gaps.begin("the recorder was lost");
-      this.#report.resumed();
-    }
-    await this.#report.durable;
+    await this.#pause.end();
     return this.record;
   }
 
@@ -214,7 +189,7 @@ export class Fork {
       this.#actions[action]();
     } catch (error) {
       this.#log.error({ err: error, action }, "siprec: an action failed");
-      this.#failures.push({ code: INTERNAL_CODE, text: "an error of this node", tryNext: false });
+      this.#ourFault("an error of this node");
       if (this.isLive) this.#dispatch("broken");
     }
   }
@@ -222,7 +197,7 @@ export class Fork {
   readonly #actions: Readonly<Record<ForkAction, () => void>> = {
     prepare: () => void this.#prepare(),
     invite: () => this.#invite(),
-    cancelInvite: () => this.#attempt?.cancel(),
+    cancelInvite: () => this.#recorders.cancel(),
     startMedia: () => this.#startMedia(),
     closeMedia: () => void this.#closeMedia(),
     saveStarted: () => this.#saveStarted(),
@@ -246,16 +221,15 @@ export class Fork {
   /** Waits for the call's media, whose news comes as a change of the tap, and for ports. */
   async #prepare(): Promise<void> {
     const { tap } = this.#setup;
-    if (this.#state !== "Preparing" || !this.#begun || this.#preparing || this.#roundTimer !== undefined)
-      return;
+    if (this.#state !== "Preparing" || !this.#begun || this.#preparing || this.#recorders.isWaiting) return;
     const leg = tap.mediaLeg();
     if (leg === undefined || forkCodecs(tap).length === 0) return;
     this.#preparing = true;
     try {
-      await this.#media.open(leg, this.#recorder.address);
+      await this.#media.open(leg, this.#recorders.current.address);
     } catch (error) {
       this.#log.error({ err: error }, "siprec: no ports");
-      this.#failures.push({ code: INTERNAL_CODE, text: "no media ports for the fork", tryNext: false });
+      this.#ourFault("no media ports for the fork");
       this.#dispatch("unprepared");
       return;
     } finally {
@@ -264,49 +238,35 @@ export class Fork {
     this.#dispatch("ready");
   }
 
-  get #recorder(): Recorder {
-    return this.#rota.current;
-  }
-
   #invite(): void {
-    const recorder = this.#recorder;
-    const { tap, plan } = this.#setup;
+    const { tap, plan, identity } = this.#setup;
     const { headers, problems } = parameterHeaders(plan, this.record.parameters);
     for (const problem of problems) this.#warn(URI_PARAMETER_CODE, problem);
     let session: RecordingSession | undefined;
-    this.#attempt = new RecorderAttempt({
-      context: this.#context,
-      log: this.#log,
-      recorder,
-      plan,
-      media: this.#media,
-      codecs: forkCodecs(tap),
-      encryption: tap.encryption(),
-      headers,
-      owner: {
-        codecs: () => forkCodecs(tap),
-        snapshot: () => this.#document.snapshot(),
-        cname: (label) => this.#setup.identity.cname(label),
-        isPaused: () => this.#isPaused,
-        warn: (code, text) => this.#warn(code, text),
-        unusable: (text) => {
-          if (session === this.#session) this.#useless(BROKEN_CODE, text);
-        },
-        ended: (end) => {
-          if (session === this.#session) this.#sessionEnded(end);
-        },
+    const owner: SessionOwner = {
+      codecs: () => forkCodecs(tap),
+      snapshot: () => this.#document.snapshot(),
+      cname: (label) => identity.cname(label),
+      isPaused: () => this.#pause.isOn,
+      warn: (code, text) => this.#warn(code, text),
+      unusable: (text) => {
+        if (session === this.#session) this.#useless(BROKEN_CODE, text);
       },
-      onAnswered: (answered) => {
-        session = answered;
-        this.#session = answered;
-        this.#rota.answered();
-        const details = { sipStatus: 200, errorCode: null, reason: null };
-        this.#report.attempted({ recorder: recorder.shownUri, result: "answered", ...details });
-        this.#dispatch("answered");
+      ended: (end) => {
+        if (session === this.#session) this.#sessionEnded(end);
       },
-      onFailed: (failure) => this.#attemptFailed(failure),
-    });
-    this.#attempt.start();
+    };
+    this.#recorders.call(
+      { codecs: forkCodecs(tap), encryption: tap.encryption(), headers, owner },
+      {
+        onAnswered: (answered) => {
+          session = answered;
+          this.#session = answered;
+          this.#dispatch("answered");
+        },
+        onFailed: (failure) => this.#attemptFailed(failure),
+      },
+    );
   }
 
   #attemptFailed(failure: RecorderFailure): void {
@@ -314,23 +274,8 @@ export class Fork {
       this.#dispatch("exhausted"); // our CANCEL has done its work
       return;
     }
-    this.#log.warn({ code: failure.code, status: failure.responseStatus }, `siprec: ${failure.text}`);
-    this.#failures.push(failure);
-    this.#report.attempted({
-      recorder: this.#recorder.shownUri,
-      result: "failed",
-      sipStatus: failure.responseStatus ?? null,
-      errorCode: failure.code,
-      reason: failure.text,
-    });
-    if (failure.retryAfterMs !== undefined) this.#context.backoff.note(this.#recorder, failure.retryAfterMs);
-    const { shownUri } = this.#recorder;
-    if (!failure.tryNext || !this.#rota.next()) {
-      this.#dispatch(failure.tryNext && this.#hasStarted ? "nextRound" : "exhausted");
-      return;
-    }
-    this.#report.alert("warning", failure, `${failure.text}; the next recorder is called`, shownUri);
-    this.#dispatch("nextRecorder");
+    if (this.#recorders.failed(failure)) this.#dispatch("nextRecorder");
+    else this.#dispatch(failure.tryNext && this.#hasStarted ? "nextRound" : "exhausted");
   }
 
   #startMedia(): void {
@@ -340,7 +285,7 @@ export class Fork {
   }
 
   #saveStarted(): void {
-    const { shownUri } = this.#recorder;
+    const { shownUri } = this.#recorders.current;
     if (!this.#hasStarted) {
       this.#report.started(shownUri);
       return;
@@ -352,11 +297,11 @@ export class Fork {
   }
 
   #saveEnded(how: "failed" | "lost"): void {
-    this.#report.ended(how, this.#failures, this.#recorder.shownUri);
+    this.#report.ended(how, this.#recorders.failures, this.#recorders.current.shownUri);
   }
 
   async #closeMedia(): Promise<void> {
-    this.#roundTimer?.cancel();
+    this.#recorders.stopWaiting();
     this.#losses.stop();
     const missed = this.#gaps.end();
     await this.#media.close();
@@ -380,23 +325,24 @@ export class Fork {
       this.#dispatch("stop"); // the node goes down in order
       return;
     }
-    if (this.#state === "Recording") this.#lost(failureOfEnd(this.#recorder.shownUri, end));
+    if (this.#state === "Recording") {
+      this.#recorders.lost(failureOfEnd(this.#recorders.current.shownUri, end));
+    }
     this.#dispatch("recorderGone");
   }
 
   #useless(code: number, text: string): void {
     if (this.#state !== "Recording") return;
-    this.#lost({ code, text: `${this.#recorder.shownUri}: ${text}`, tryNext: true });
+    this.#recorders.lost({ code, text: `${this.#recorders.current.shownUri}: ${text}`, tryNext: true });
     this.#dispatch("recorderUseless");
   }
 
-  #lost(failure: RecorderFailure): void {
-    this.#failures.push(failure);
-    this.#report.lost(failure, this.#recorder.shownUri);
+  #ourFault(text: string): void {
+    this.#recorders.note({ code: INTERNAL_CODE, text, tryNext: false });
   }
 
   #beginGap(): void {
-    if (!this.#isPaused) this.#gaps.begin(this.#failures.at(-1)?.text ?? "the recorder was lost");
+    if (!this.#pause.isOn) this.#gaps.begin(this.#recorders.failures.at(-1)?.text ?? "the recorder was lost");
     this.#media.hold();
     this.#losses.stop();
   }
@@ -407,19 +353,12 @@ export class Fork {
     void left?.bye(false).catch(() => {});
   }
 
-  /** Others of the list come first and at once; the lost one gets time to come back. */
   #replace(): void {
     this.#session = undefined;
-    const delayMs = this.#rota.again();
-    if (delayMs === undefined) {
-      this.#dispatch("exhausted");
-      return;
-    }
-    this.#roundTimer?.cancel();
-    this.#roundTimer = this.#context.clock.setTimer(delayMs, () => {
-      this.#roundTimer = undefined;
+    const isDue = this.#recorders.nextRound(() => {
       if (this.#state === "Preparing") this.#do("prepare");
     });
+    if (!isDue) this.#dispatch("exhausted");
   }
 
   /** The call has changed: media came up, another codec, another party, a hold. */
@@ -448,7 +387,7 @@ export class Fork {
   }
 
   #warn(code: number, text: string): void {
-    this.#report.warn(code, text, this.#recorder.shownUri);
+    this.#report.warn(code, text, this.#recorders.current.shownUri);
   }
 
   #finish(): void {

@@ -1,11 +1,4 @@
-import {
-  createRecordingOffer,
-  type MediaSecurity,
-  type NegotiatedMedia,
-  negotiate,
-  readRecordingAnswer,
-} from "@callfork/protocol/offer-answer";
-import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
+import type { NegotiatedMedia } from "@callfork/protocol/offer-answer";
 import { flattenBody, mediaTypeName, partMediaType, type SipResponse } from "@callfork/protocol/sip";
 import {
   EMPTY_METADATA,
@@ -18,11 +11,9 @@ import {
 } from "@callfork/protocol/siprec";
 import type { Random } from "@callfork/protocol/text";
 import type { Clock, Timer } from "../net/index.ts";
-import type { Log } from "../observe/index.ts";
 import type { DialogAnswer, DialogEnd, ReceivedPart, SipDialog } from "../signalling/index.ts";
-import type { ForkMedia } from "./fork-media.ts";
 import { changesSince, finalMetadata } from "./metadata-changes.ts";
-import { BAD_ANSWER_CODE, DISCARDED_CODE, PROTOCOL_CODE } from "./recorder-failure.ts";
+import { PROTOCOL_CODE } from "./recorder-failure.ts";
 import {
   descriptionBody,
   type MetadataLabel,
@@ -30,13 +21,8 @@ import {
   recordingBody,
   wantsOldLabel,
 } from "./recording-body.ts";
-import {
-  answerRecorder,
-  connectionOf,
-  descriptionIn,
-  type forkCodecs,
-  offeredTracks,
-} from "./recording-offer.ts";
+import { descriptionIn, type forkCodecs } from "./recording-offer.ts";
+import { type SentOffer, SessionMedia, type SessionMediaOptions } from "./session-media.ts";
 import type { TrackLabel } from "./tracks.ts";
 
 /** The fork, as its recording session sees it. */
@@ -56,25 +42,14 @@ export interface SessionOwner {
   ended(end: DialogEnd): void;
 }
 
-export interface RecordingSessionOptions {
+export interface RecordingSessionOptions extends SessionMediaOptions {
   readonly dialog: SipDialog;
-  /** Of our `o=` line. */
-  readonly sessionId: string;
-  readonly local: SessionDescription;
-  readonly negotiated: readonly NegotiatedMedia[];
-  readonly security?: MediaSecurity;
-  readonly media: ForkMedia;
-  /** Those of `local`. */
-  readonly codecs: readonly Codec[];
   readonly label: MetadataLabel;
   /** The complete document of the INVITE. */
   readonly told: RecordingMetadata;
-  /** Whether its offer was `inactive`. */
-  readonly isPaused: boolean;
   readonly owner: SessionOwner;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
 }
 
 /** What changes within this time is told in one document. */
@@ -90,34 +65,24 @@ const UPDATE_UNKNOWN: ReadonlySet<number> = new Set([405, 501]);
 export class RecordingSession {
   readonly dialog: SipDialog;
   readonly #options: RecordingSessionOptions;
-  /** What we sent last, agreed or not: gives `o=` its next version. */
-  #sent: SessionDescription;
-  #address: string;
-  #negotiated: readonly NegotiatedMedia[];
-  #codecs: readonly Codec[];
+  readonly #media: SessionMedia;
   #label: MetadataLabel;
   /** What the recorder has accepted; `undefined` when it needs a complete document, since it said so. */
   #told: RecordingMetadata | undefined;
-  /** The lines of our last offer that it has accepted. */
-  #agreed: string;
   #isDue = false;
   #soon: Timer | undefined;
   #sending = false;
   /** Our 2xx to a re-INVITE waits for its ACK; with the offer when the re-INVITE had none. */
-  #unacknowledged: { readonly offer: SessionDescription | undefined } | undefined;
+  #unacknowledged: { readonly offer: SentOffer | undefined } | undefined;
   #updateRefused = false;
   #over = false;
 
   constructor(options: RecordingSessionOptions) {
     this.#options = options;
     this.dialog = options.dialog;
-    this.#sent = options.local;
-    this.#address = options.local.connection?.address ?? "0.0.0.0";
-    this.#negotiated = options.negotiated;
-    this.#codecs = options.codecs;
+    this.#media = new SessionMedia(options);
     this.#label = options.label;
     this.#told = options.told;
-    this.#agreed = this.#lines(options.codecs, options.isPaused);
     options.dialog.attach({
       onReinvite: (_request, body) => this.#guarded(() => this.#reinvited(body)),
       onUpdate: (_request, body) => this.#guarded(() => this.#updated(body)),
@@ -127,12 +92,12 @@ export class RecordingSession {
   }
 
   get negotiated(): readonly NegotiatedMedia[] {
-    return this.#negotiated;
+    return this.#media.negotiated;
   }
 
   /** Lets packets flow as agreed. */
   start(): void {
-    this.#apply(this.#negotiated);
+    this.#media.start();
   }
 
   /** Something of the call has changed: what it comes to is sent soon, with what else changes until then. */
@@ -181,17 +146,14 @@ export class RecordingSession {
    */
   async #tell(): Promise<void> {
     const { owner, clock } = this.#options;
-    const codecs = owner.codecs();
-    if (codecs.length > 0) this.#codecs = codecs;
-    const lines = this.#lines(this.#codecs);
-    // A pause that the recorder refused ends with nothing to agree on.
-    const goesOn = lines === this.#agreed && !owner.isPaused() && this.#options.media.isFenced;
-    if (goesOn) this.#apply(this.#negotiated);
+    this.#media.refreshCodecs();
+    if (this.#media.mayGoOnAsAgreed) this.#media.start();
     const snapshot = owner.snapshot();
     const changes = this.#told && changesSince(this.#told, snapshot, clock.wallNow());
-    if (this.#told !== undefined && changes === undefined && lines === this.#agreed) return;
+    const isOfferDue = this.#media.isOfferDue;
+    if (this.#told !== undefined && changes === undefined && !isOfferDue) return;
     const byUpdate = this.dialog.remoteAllow.has("UPDATE") && !this.#updateRefused;
-    const needsOffer = !byUpdate || lines !== this.#agreed || (changes ?? snapshot).streams.length > 0;
+    const needsOffer = !byUpdate || isOfferDue || (changes ?? snapshot).streams.length > 0;
     if (needsOffer) await this.#tellWithOffer(byUpdate);
     else await this.#tellAlone(changes ?? snapshot, snapshot);
   }
@@ -207,21 +169,18 @@ export class RecordingSession {
   /** Offer and document are made when the request goes out: both may have changed while it waited for its turn. */
   async #tellWithOffer(byUpdate: boolean): Promise<void> {
     const { owner, clock, random } = this.#options;
-    let offer = this.#sent;
+    let offer: SentOffer | undefined;
     let snapshot = owner.snapshot();
-    let lines = this.#agreed;
     const renewBody = () => {
       snapshot = owner.snapshot();
-      lines = this.#lines(this.#codecs);
-      offer = this.#offer();
-      this.#sent = offer;
+      offer = this.#media.offer();
       const changes = this.#told && changesSince(this.#told, snapshot, clock.wallNow());
       // Whenever media changes its streams are told again (RFC 7865 §6.7): the labels belong to this very offer.
       const document =
         this.#told === undefined
           ? snapshot
           : { ...(changes ?? { ...EMPTY_METADATA, dataMode: "partial" }), streams: snapshot.streams };
-      return recordingBody(offer, writeRecordingMetadata(document), this.#label, random);
+      return recordingBody(offer.description, writeRecordingMetadata(document), this.#label, random);
     };
     const response = await (byUpdate
       ? this.dialog.update({ renewBody })
@@ -229,8 +188,7 @@ export class RecordingSession {
     if (this.#over) return;
     if (response.status >= 200 && response.status < 300) {
       this.#told = snapshot;
-      this.#agreed = lines;
-      this.#takeAnswer(offer, answerParts(response));
+      if (offer !== undefined) this.#media.take(offer, answerParts(response));
     } else this.#refused(response, byUpdate);
   }
 
@@ -246,7 +204,7 @@ export class RecordingSession {
     ) {
       this.#label = LEGACY_METADATA_MEDIA_TYPE;
       this.#isDue = true;
-    } else if (this.#mayNotResume()) {
+    } else if (this.#media.mayNotResume) {
       owner.unusable(`the recorder refused to go on after a pause: ${status} ${reason}`);
     } else {
       // RFC 3261 §14.1: the session goes on as it was, and the next change takes along what was refused.
@@ -255,28 +213,22 @@ export class RecordingSession {
     }
   }
 
-  /** Paused for the recorder, and not for us: it has refused what would end that. */
-  #mayNotResume(): boolean {
-    return !this.#options.owner.isPaused() && this.#agreed === this.#lines(this.#codecs, true);
-  }
-
   #reinvited(body: readonly ReceivedPart[]): DialogAnswer {
     const found = descriptionIn(body);
     if (found === undefined) {
       // No offer: ours goes into the 200, the answer comes with the ACK (RFC 3261 §14.2).
-      const offer = this.#offer();
-      this.#sent = offer;
+      const offer = this.#media.offer();
       this.#unacknowledged = { offer };
-      return { status: 200, body: descriptionBody(offer) };
+      return { status: 200, body: descriptionBody(offer.description) };
     }
-    const answer = this.#answerTo(found);
+    const answer = this.#media.answerTo(found);
     if (answer.status === 200) this.#unacknowledged = { offer: undefined };
     return answer;
   }
 
   #updated(body: readonly ReceivedPart[]): DialogAnswer {
     const found = descriptionIn(body);
-    if (found !== undefined) return this.#answerTo(found);
+    if (found !== undefined) return this.#media.answerTo(found);
     const document = body.find(({ mediaType }) => isMetadataMediaType(mediaType));
     if (document === undefined) return { status: 200 }; // a session refresh
     const read = readSnapshotOrMetadata(document.bytes, { charset: metadataCharset(document.contentType) });
@@ -291,102 +243,11 @@ export class RecordingSession {
     return { status: 200 };
   }
 
-  #answerTo(found: NonNullable<ReturnType<typeof descriptionIn>>): DialogAnswer {
-    if ("problem" in found) return { status: 488 };
-    const offer = found.description;
-    if (offer.media.length < this.#sent.media.length) return { status: 488 }; // RFC 3264 §8: lines never go
-    const answer = answerRecorder(offer, {
-      security: this.#options.security,
-      sessionId: this.#options.sessionId,
-      address: this.#address,
-      previous: this.#sent,
-      lines: this.#options.media.lines,
-      codecs: this.#codecs,
-      isPaused: this.#options.owner.isPaused(),
-    });
-    // A line we send on, offered without a codec of the call: to refuse the offer loses less than to refuse the line.
-    const loses = offer.media.some(
-      ({ port }, index) =>
-        port !== 0 && answer.media[index]!.port === 0 && this.#options.media.lines[index]?.port,
-    );
-    if (loses) return { status: 488 };
-    this.#sent = answer;
-    this.#apply(negotiate(answer, offer, "local"));
-    return { status: 200, body: descriptionBody(answer) };
-  }
-
   #acknowledged(body: readonly ReceivedPart[]): void {
     const waiting = this.#unacknowledged;
     this.#unacknowledged = undefined;
-    if (waiting?.offer !== undefined && !this.#over) this.#takeAnswer(waiting.offer, body);
+    if (waiting?.offer !== undefined && !this.#over) this.#media.take(waiting.offer, body);
     if (this.#isDue) void this.#pump();
-  }
-
-  #takeAnswer(offer: SessionDescription, body: readonly ReceivedPart[]): void {
-    const found = descriptionIn(body);
-    const answer =
-      found !== undefined && "description" in found
-        ? readRecordingAnswer(offer, found.description)
-        : undefined;
-    if (answer?.ok) this.#apply(answer.value);
-    else {
-      this.#options.log.warn({}, "siprec: an offer of ours got no answer that reads");
-      this.#options.owner.warn(BAD_ANSWER_CODE, "the recorder accepted an offer without a usable answer");
-    }
-  }
-
-  #offer(): SessionDescription {
-    const { media, sessionId } = this.#options;
-    return createRecordingOffer({
-      origin: { sessionId },
-      address: this.#address,
-      tracks: offeredTracks(media.lines, this.#codecs, this.#options.owner.isPaused()),
-      previous: this.#sent,
-      security: this.#options.security,
-    });
-  }
-
-  #apply(negotiated: readonly NegotiatedMedia[]): void {
-    const { media, owner, log } = this.#options;
-    this.#negotiated = negotiated;
-    if (!owner.isPaused()) media.release();
-    for (const [index, { label, port }] of media.lines.entries()) {
-      const line = negotiated[index];
-      if (port === undefined || line === undefined) continue;
-      const connection = connectionOf(line, this.#codecs, owner.cname(label));
-      if (!line.accepted) {
-        media.closeTrack(label);
-        log.warn({ track: label }, "siprec: the recorder does not take this track");
-        owner.warn(DISCARDED_CODE, `the recorder does not take the ${label} track`);
-      } else if (connection === undefined) {
-        media.pause(label);
-        log.info({ track: label, direction: line.direction }, "siprec: nothing flows on this track for now");
-      } else {
-        this.#warnOfCodec(label, connection.payloadTypes);
-        media.connect(label, connection, this.#flowing(connection.payloadTypes)?.name);
-      }
-    }
-  }
-
-  #flowing(payloadTypes: ReadonlyMap<number, number>): Codec | undefined {
-    return this.#codecs.find(({ payloadType }) => payloadTypes.has(payloadType));
-  }
-
-  /** The call's first codec is what flows; packets under numbers without a row are not forwarded. */
-  #warnOfCodec(label: TrackLabel, payloadTypes: ReadonlyMap<number, number>): void {
-    const first = this.#codecs[0];
-    if (first === undefined || payloadTypes.has(first.payloadType)) return;
-    const text = `the recorder does not take ${first.name}, which the call uses: ${label} packets in it are discarded`;
-    this.#options.log.warn(
-      { track: label, codec: first.name },
-      "siprec: the recorder does not take the codec",
-    );
-    this.#options.owner.warn(DISCARDED_CODE, text);
-  }
-
-  /** All that an offer of ours says of its lines; equal text: nothing new to offer. */
-  #lines(codecs: readonly Codec[], isPaused = this.#options.owner.isPaused()): string {
-    return JSON.stringify(offeredTracks(this.#options.media.lines, codecs, isPaused));
   }
 
   #close(): void {

@@ -1,0 +1,188 @@
+import {
+  createRecordingOffer,
+  type MediaSecurity,
+  type NegotiatedMedia,
+  negotiate,
+  readRecordingAnswer,
+} from "@callfork/protocol/offer-answer";
+import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
+import type { Log } from "../observe/index.ts";
+import type { DialogAnswer, ReceivedPart } from "../signalling/index.ts";
+import type { ForkMedia } from "./fork-media.ts";
+import { BAD_ANSWER_CODE, DISCARDED_CODE } from "./recorder-failure.ts";
+import { descriptionBody } from "./recording-body.ts";
+import { answerRecorder, connectionOf, descriptionIn, offeredTracks } from "./recording-offer.ts";
+import type { SessionOwner } from "./recording-session.ts";
+import type { TrackLabel } from "./tracks.ts";
+
+export interface SessionMediaOptions {
+  /** Of our `o=` line. */
+  readonly sessionId: string;
+  readonly local: SessionDescription;
+  readonly negotiated: readonly NegotiatedMedia[];
+  readonly security?: MediaSecurity;
+  readonly media: ForkMedia;
+  /** Those of `local`. */
+  readonly codecs: readonly Codec[];
+  /** Whether `local` was `inactive`. */
+  readonly isPaused: boolean;
+  readonly owner: Pick<SessionOwner, "codecs" | "cname" | "isPaused" | "warn">;
+  readonly log: Log;
+}
+
+/**
+ * What one recording session and its recorder have agreed on, line by line: makes offers and answers, and tells the
+ * media plane what may flow.
+ */
+export class SessionMedia {
+  readonly #options: SessionMediaOptions;
+  /** What we sent last, agreed or not: gives `o=` its next version. */
+  #sent: SessionDescription;
+  #address: string;
+  #negotiated: readonly NegotiatedMedia[];
+  #codecs: readonly Codec[];
+  /** The lines of our last offer that the recorder has accepted. */
+  #agreed: string;
+
+  constructor(options: SessionMediaOptions) {
+    this.#options = options;
+    this.#sent = options.local;
+    this.#address = options.local.connection?.address ?? "0.0.0.0";
+    this.#negotiated = options.negotiated;
+    this.#codecs = options.codecs;
+    this.#agreed = this.#lines(options.isPaused);
+  }
+
+  get negotiated(): readonly NegotiatedMedia[] {
+    return this.#negotiated;
+  }
+
+  /** Lets packets flow as agreed. */
+  start(): void {
+    this.#apply(this.#negotiated);
+  }
+
+  /** The codecs of the call's leg may be others now; a leg that has none for the moment keeps those it had. */
+  refreshCodecs(): void {
+    const codecs = this.#options.owner.codecs();
+    if (codecs.length > 0) this.#codecs = codecs;
+  }
+
+  /** An offer of now would say something else than what was agreed on. */
+  get isOfferDue(): boolean {
+    return this.#lines() !== this.#agreed;
+  }
+
+  /** A pause that the recorder refused ends with nothing to agree on. */
+  get mayGoOnAsAgreed(): boolean {
+    const { owner, media } = this.#options;
+    return !this.isOfferDue && !owner.isPaused() && media.isFenced;
+  }
+
+  /** Paused for the recorder, and not for us: it has refused what would end that. */
+  get mayNotResume(): boolean {
+    return !this.#options.owner.isPaused() && this.#agreed === this.#lines(true);
+  }
+
+  /** Offers what is now. `take` is for its answer; what it agrees on are the lines of this moment. */
+  offer(): SentOffer {
+    const { media, sessionId, owner, security } = this.#options;
+    this.#sent = createRecordingOffer({
+      origin: { sessionId },
+      address: this.#address,
+      tracks: offeredTracks(media.lines, this.#codecs, owner.isPaused()),
+      previous: this.#sent,
+      security,
+    });
+    return { description: this.#sent, lines: this.#lines() };
+  }
+
+  /** The recorder's answer to an offer of ours. */
+  take({ description, lines }: SentOffer, body: readonly ReceivedPart[]): void {
+    this.#agreed = lines;
+    const found = descriptionIn(body);
+    const answer =
+      found !== undefined && "description" in found
+        ? readRecordingAnswer(description, found.description)
+        : undefined;
+    if (answer?.ok) this.#apply(answer.value);
+    else {
+      this.#options.log.warn({}, "siprec: an offer of ours got no answer that reads");
+      this.#options.owner.warn(BAD_ANSWER_CODE, "the recorder accepted an offer without a usable answer");
+    }
+  }
+
+  /** What the recorder's own offer gets. */
+  answerTo(found: NonNullable<ReturnType<typeof descriptionIn>>): DialogAnswer {
+    if ("problem" in found) return { status: 488 };
+    const offer = found.description;
+    const { security, sessionId, media, owner } = this.#options;
+    if (offer.media.length < this.#sent.media.length) return { status: 488 }; // RFC 3264 §8: lines never go
+    const answer = answerRecorder(offer, {
+      security,
+      sessionId,
+      address: this.#address,
+      previous: this.#sent,
+      lines: media.lines,
+      codecs: this.#codecs,
+      isPaused: owner.isPaused(),
+    });
+    // A line we send on, offered without a codec of the call: to refuse the offer loses less than to refuse the line.
+    const loses = offer.media.some(
+      ({ port }, index) => port !== 0 && answer.media[index]!.port === 0 && media.lines[index]?.port,
+    );
+    if (loses) return { status: 488 };
+    this.#sent = answer;
+    this.#apply(negotiate(answer, offer, "local"));
+    return { status: 200, body: descriptionBody(answer) };
+  }
+
+  #apply(negotiated: readonly NegotiatedMedia[]): void {
+    const { media, owner, log } = this.#options;
+    this.#negotiated = negotiated;
+    if (!owner.isPaused()) media.release();
+    for (const [index, { label, port }] of media.lines.entries()) {
+      const line = negotiated[index];
+      if (port === undefined || line === undefined) continue;
+      const connection = connectionOf(line, this.#codecs, owner.cname(label));
+      if (!line.accepted) {
+        media.closeTrack(label);
+        log.warn({ track: label }, "siprec: the recorder does not take this track");
+        owner.warn(DISCARDED_CODE, `the recorder does not take the ${label} track`);
+      } else if (connection === undefined) {
+        media.pause(label);
+        log.info({ track: label, direction: line.direction }, "siprec: nothing flows on this track for now");
+      } else {
+        this.#warnOfCodec(label, connection.payloadTypes);
+        media.connect(label, connection, this.#flowing(connection.payloadTypes)?.name);
+      }
+    }
+  }
+
+  #flowing(payloadTypes: ReadonlyMap<number, number>): Codec | undefined {
+    return this.#codecs.find(({ payloadType }) => payloadTypes.has(payloadType));
+  }
+
+  /** The call's first codec is what flows; packets under numbers without a row are not forwarded. */
+  #warnOfCodec(label: TrackLabel, payloadTypes: ReadonlyMap<number, number>): void {
+    const first = this.#codecs[0];
+    if (first === undefined || payloadTypes.has(first.payloadType)) return;
+    const text = `the recorder does not take ${first.name}, which the call uses: ${label} packets in it are discarded`;
+    this.#options.log.warn(
+      { track: label, codec: first.name },
+      "siprec: the recorder does not take the codec",
+    );
+    this.#options.owner.warn(DISCARDED_CODE, text);
+  }
+
+  /** All that an offer of ours says of its lines; equal text: nothing new to offer. */
+  #lines(isPaused = this.#options.owner.isPaused()): string {
+    return JSON.stringify(offeredTracks(this.#options.media.lines, this.#codecs, isPaused));
+  }
+}
+
+/** An offer that is out, and what its lines say. */
+export interface SentOffer {
+  readonly description: SessionDescription;
+  readonly lines: string;
+}
