@@ -253,6 +253,9 @@ export class FakeCall implements CallTap {
   counterpart = (): CallParty => this.other;
   direction = (): ReturnType<CallTap["direction"]> => this.way;
   encryption = (): undefined => {};
+  readonly indicated: string[] = [];
+  recordingChanged = (_siprecSid: string, state: string): void => void this.indicated.push(state);
+  recordingPreference = (): "nopreference" => "nopreference";
   sipSessionId = (): string | undefined => this.session;
 
   onChange(handler: () => void): () => void {

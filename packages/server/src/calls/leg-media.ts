@@ -11,7 +11,13 @@ import {
   relayOffer,
   usableLines,
 } from "@callfork/protocol/offer-answer";
-import type { Codec, Direction, SessionDescription } from "@callfork/protocol/sdp";
+import {
+  type Codec,
+  type Direction,
+  type RecordPreference,
+  recordPreferenceOf,
+  type SessionDescription,
+} from "@callfork/protocol/sdp";
 import type { LegCodec, MediaPlane, MediaPort, MediaTarget } from "../media/index.ts";
 import { parseAddressRange } from "./address-range.ts";
 import { CallEndedError } from "./errors.ts";
@@ -55,6 +61,12 @@ export class LegMedia {
 
   get remote(): SessionDescription | undefined {
     return this.#remote;
+  }
+
+  /** What the peer wishes about the recording of its audio, as it said last. */
+  get recordPreference(): RecordPreference {
+    const line = this.#remote?.media[this.#line?.index ?? 0];
+    return this.#remote && line ? recordPreferenceOf(this.#remote, line) : "nopreference";
   }
 
   /** The audio line as both sides agreed; `undefined` before the first answer. */

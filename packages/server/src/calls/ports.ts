@@ -1,4 +1,4 @@
-import type { CryptoSuite, Direction } from "@callfork/protocol/sdp";
+import type { CryptoSuite, Direction, RecordIndication, RecordPreference } from "@callfork/protocol/sdp";
 import type { CallbackRequest } from "./callbacks.ts";
 import type { CallRecord, NumberRecord, SiprecRecord, SiprecTrack, TrunkRecord } from "./records.ts";
 
@@ -171,6 +171,13 @@ export interface CallTap {
   sipSessionId(): string | undefined;
   /** The suite that protects the media of the call's leg; `undefined`: it goes in the clear. */
   encryption(): CryptoSuite | undefined;
+  /**
+   * Says what one fork of the call does: `on` while a recorder records, or is replaced; `paused`; `off` at its end.
+   * The call sums up all its forks and tells its parties when the sum has changed (RFC 7866 §6.1.2). Repeats are free.
+   */
+  recordingChanged(siprecSid: string, state: RecordIndication): void;
+  /** What the call's party wishes by `a=recordpref`, as it said last (RFC 7866 §7.1.3). */
+  recordingPreference(): RecordPreference;
   /** Media is up, answered, or a changed one of the above. Returns a function that takes the handler off. */
   onChange(handler: () => void): () => void;
   /** Called once, before the legs' ports are closed. */

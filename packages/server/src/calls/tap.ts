@@ -1,3 +1,4 @@
+import type { RecordIndication } from "@callfork/protocol/sdp";
 import type { Log } from "../observe/index.ts";
 import type { Leg } from "./leg.ts";
 import type { CallParty, CallTap } from "./ports.ts";
@@ -12,6 +13,9 @@ export class Tap implements CallTap {
   readonly #party: CallParty;
   readonly #dialled: CallParty;
   readonly #sipSessionId: string | undefined;
+  /** Told when the sum of the forks may have changed. */
+  onRecording: (() => void) | undefined;
+  readonly #forks = new Map<string, RecordIndication>();
   readonly #changeHandlers = new Set<() => void>();
   readonly #endHandlers = new Set<() => void>();
   #bridged: CallParty | undefined;
@@ -66,6 +70,28 @@ export class Tap implements CallTap {
 
   encryption(): ReturnType<CallTap["encryption"]> {
     return this.#leg.media.line?.srtp?.receive.suite;
+  }
+
+  recordingChanged(siprecSid: string, state: RecordIndication): void {
+    if (this.#ended || (this.#forks.get(siprecSid) ?? "off") === state) return;
+    if (state === "off") this.#forks.delete(siprecSid);
+    else this.#forks.set(siprecSid, state);
+    this.onRecording?.();
+  }
+
+  /** All forks together: one that records counts for all. */
+  get recording(): RecordIndication {
+    const states = [...this.#forks.values()];
+    return states.includes("on") ? "on" : states.includes("paused") ? "paused" : "off";
+  }
+
+  /** SIDs of the forks that record or are paused. */
+  get forks(): readonly string[] {
+    return [...this.#forks.keys()];
+  }
+
+  recordingPreference(): ReturnType<CallTap["recordingPreference"]> {
+    return this.#leg.media.recordPreference;
   }
 
   sipSessionId(): string | undefined {
