@@ -6,6 +6,8 @@ export interface SrtpMasterKey {
   readonly salt: Uint8Array;
   /** Master key identifier that each packet carries, 1–128 octets (RFC 3711 §3.1); absent: packets carry none. */
   readonly mki?: Uint8Array | undefined;
+  /** SRTP packets, and SRTCP packets, that its owner means to protect with it (RFC 4568 §6.1); absent: RFC 3711's limits. */
+  readonly lifetimePackets?: number | undefined;
 }
 
 /** What one direction of a stream is protected with. */

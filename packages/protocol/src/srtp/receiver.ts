@@ -2,7 +2,7 @@ import { readUint32, rtpSequenceNumber, rtpSsrc } from "../rtp/index.ts";
 import type { SrtpCiphers } from "./ciphers.ts";
 import { RTCP_CLEAR_LENGTH, rtcpSsrc, srtpPayloadStart } from "./headers.ts";
 import { keyingFault, type SrtpKeying } from "./keying.ts";
-import { DEFAULT_SRTP_LIMITS, type SrtpLimits } from "./limits.ts";
+import { DEFAULT_SRTP_LIMITS, limitsOf, type SrtpLimits } from "./limits.ts";
 import { estimatePacketIndex, rolloverCounterOf } from "./packet-index.ts";
 import { Source } from "./source.ts";
 import { createTransform, E_FLAG, type Transform } from "./transform.ts";
@@ -31,7 +31,8 @@ export class SrtpReceiver {
   readonly #rtpSources = new Map<number, Source>();
   readonly #rtcpSources = new Map<number, Source>();
   readonly #rolloverHints: ReadonlyMap<number, number>;
-  readonly #packets: { rtp: number; rtcp: number }[];
+  /** Packets taken under each key, and how many it is good for. */
+  readonly #packets: { rtp: number; rtcp: number; readonly limits: SrtpLimits }[];
 
   /**
    * @param before - the receiver of the same stream under the key before this one. RFC 3711 §3.3.1 keeps a source's
@@ -48,8 +49,9 @@ export class SrtpReceiver {
     const fault = keyingFault(keying);
     if (fault !== undefined) throw new RangeError(fault);
     this.#transforms = keying.keys.map((key) => createTransform(ciphers, keying.suite, key));
-    this.#packets = keying.keys.map(() => ({ rtp: 0, rtcp: 0 }));
-    this.#limits = { ...DEFAULT_SRTP_LIMITS, ...limits };
+    const all = { ...DEFAULT_SRTP_LIMITS, ...limits };
+    this.#limits = all;
+    this.#packets = keying.keys.map((key) => ({ rtp: 0, rtcp: 0, limits: limitsOf(key, all) }));
     const hints = new Map<number, number>();
     for (const { ssrc, window } of before === undefined ? [] : before.#rtpSources.values()) {
       if (window.newest >= SEQUENCE_MODULUS) hints.set(ssrc, window.newest);
@@ -71,7 +73,7 @@ export class SrtpReceiver {
     const start = srtpPayloadStart(bytes, at, end);
     if (start < 0) return SRTP_MALFORMED;
     const packets = this.#packets[which]!;
-    if (packets.rtp >= this.#limits.rtpPackets) return SRTP_KEY_EXPIRED;
+    if (packets.rtp >= packets.limits.rtpPackets) return SRTP_KEY_EXPIRED;
     const ssrc = rtpSsrc(bytes, at);
     const source = this.#rtpSources.get(ssrc);
     if (source === undefined) return this.#firstRtp(transform, packets, bytes, at, start, end);
@@ -92,7 +94,7 @@ export class SrtpReceiver {
     const end = length - transform.rtcpTrailer;
     if (end < RTCP_CLEAR_LENGTH || bytes[at]! >> 6 !== 2) return SRTP_MALFORMED;
     const packets = this.#packets[which]!;
-    if (packets.rtcp >= this.#limits.rtcpPackets) return SRTP_KEY_EXPIRED;
+    if (packets.rtcp >= packets.limits.rtcpPackets) return SRTP_KEY_EXPIRED;
     const ssrc = rtcpSsrc(bytes, at);
     const known = this.#rtcpSources.get(ssrc);
     if (known === undefined && this.#rtcpSources.size >= this.#limits.sources) return SRTP_TOO_MANY_SOURCES;

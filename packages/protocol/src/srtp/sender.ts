@@ -2,7 +2,7 @@ import { rtpSequenceNumber, rtpSsrc } from "../rtp/index.ts";
 import type { SrtpCiphers } from "./ciphers.ts";
 import { RTCP_CLEAR_LENGTH, rtcpSsrc, srtpPayloadStart } from "./headers.ts";
 import { keyingFault, type SrtpKeying } from "./keying.ts";
-import { DEFAULT_SRTP_LIMITS, type SrtpLimits } from "./limits.ts";
+import { DEFAULT_SRTP_LIMITS, limitsOf, type SrtpLimits } from "./limits.ts";
 import { estimatePacketIndex } from "./packet-index.ts";
 import { Source } from "./source.ts";
 import { createTransform, type Transform } from "./transform.ts";
@@ -38,8 +38,9 @@ export class SrtpSender {
   constructor(ciphers: SrtpCiphers, keying: SrtpKeying, limits: Partial<SrtpLimits> = {}) {
     const fault = keyingFault(keying);
     if (fault !== undefined) throw new RangeError(fault);
-    this.#transform = createTransform(ciphers, keying.suite, keying.keys[0]!);
-    this.#limits = { ...DEFAULT_SRTP_LIMITS, ...limits };
+    const key = keying.keys[0]!;
+    this.#transform = createTransform(ciphers, keying.suite, key);
+    this.#limits = limitsOf(key, { ...DEFAULT_SRTP_LIMITS, ...limits });
     this.rtpOverhead = this.#transform.rtpTrailer;
     this.rtcpOverhead = this.#transform.rtcpTrailer;
   }

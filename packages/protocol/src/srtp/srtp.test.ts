@@ -396,6 +396,31 @@ test("[R4568-6.1-2] packets name their master key by its MKI when there is one; 
   }
 });
 
+test("[R4568-6.1-7] a key is good for as many packets as its owner named, SRTP and SRTCP each; another key goes on", () => {
+  for (const suite of ALL) {
+    const short = { ...keyingOf(suite, 1).keys[0]!, mki: Uint8Array.of(1), lifetimePackets: 3 };
+    const long = { ...keyingOf(suite, 2).keys[0]!, mki: Uint8Array.of(2) };
+    const receiver = new SrtpReceiver(ciphers, { suite, keys: [short, long] });
+    const careless = new SrtpSender(ciphers, { suite, keys: [{ ...short, lifetimePackets: undefined }] });
+    for (const sequence of [1, 2, 3]) {
+      assert.deepEqual(unprotect(receiver, protect(careless, rtp(sequence))), rtp(sequence));
+    }
+    assert.equal(unprotect(receiver, protect(careless, rtp(4))), SRTP_KEY_EXPIRED);
+    for (let reports = 1; reports <= 4; reports++) {
+      const report = roomy(REPORT);
+      const length = careless.protectRtcp(report, 0, REPORT.length);
+      const expected = reports <= 3 ? REPORT.length : SRTP_KEY_EXPIRED;
+      assert.equal(receiver.unprotectRtcp(report, 0, length), expected);
+    }
+    const next = new SrtpSender(ciphers, { suite, keys: [long] });
+    assert.deepEqual(unprotect(receiver, protect(next, rtp(5))), rtp(5));
+
+    const sender = new SrtpSender(ciphers, { suite, keys: [short] });
+    for (const sequence of [1, 2, 3]) protect(sender, rtp(sequence));
+    assert.equal(sender.protectRtp(roomy(rtp(4)), 0, rtp(4).length), SRTP_KEY_EXPIRED);
+  }
+});
+
 test("extension and contributing sources stay in the clear, padding does not", () => {
   for (const suite of ALL) {
     const keying = keyingOf(suite);
