@@ -218,3 +218,25 @@ test("a media worker that does not confirm the fence: the pause fails, and the f
   assert.deepEqual([w.row.status, w.row.errorCode, w.media.openCount], ["stopped", 31900, 0]);
   assert.equal(w.client.liveCount, 0);
 });
+
+test("the call hears before the first packet that it is recorded, then of the pause, of its end, and of the end of it all", async () => {
+  const w = new RecordingWorld();
+  const recorder = w.recorder();
+  const flowing: boolean[] = [];
+  const indicated = w.call.recordingChanged;
+  w.call.recordingChanged = (sid, state) => {
+    flowing.push(w.media.flows("inbound") !== undefined);
+    indicated(sid, state);
+  };
+  const { sid } = await w.start();
+  assert.deepEqual(w.call.indicated, []);
+  await w.advance(200);
+  assert.ok(recorder.dialog, w.story);
+  assert.deepEqual([w.call.indicated, flowing], [["on"], [false]]);
+  await w.client.pause(w.call.callSid, sid);
+  await w.client.resume(w.call.callSid, sid);
+  await w.client.stop(w.call.callSid, sid);
+  await w.advance(200);
+  const changes = w.call.indicated.filter((state, index, all) => state !== all[index - 1]);
+  assert.deepEqual(changes, ["on", "paused", "on", "off"]);
+});

@@ -178,7 +178,10 @@ export class Fork {
     }
     this.#log.debug({ from: this.#state, input, to: row.to }, "siprec: state");
     this.#state = row.to;
-    if (!this.isLive) this.#document.freeze();
+    if (!this.isLive) {
+      this.#document.freeze();
+      this.#indicate();
+    }
     for (const action of row.do) this.#do(action);
     if (this.#state === "Stopped") this.#finish();
   }
@@ -279,6 +282,7 @@ export class Fork {
   }
 
   #startMedia(): void {
+    this.#indicate(); // before the first packet is copied (RFC 7866 §6.1.2)
     this.#session?.start();
     this.#losses.start();
     this.#session?.changed(); // while the recorder thought about it, perhaps
@@ -370,8 +374,16 @@ export class Fork {
     if (this.#state === "Recording") this.#session?.changed();
   }
 
+  /** The call tells its parties whether they are recorded: from the first answer on, also between two recorders. */
+  #indicate(): void {
+    const isUp = this.isLive && (this.#state === "Recording" || this.#hasStarted);
+    const state = this.#pause.isOn ? "paused" : "on";
+    this.#setup.tap.recordingChanged(this.sid, isUp ? state : "off");
+  }
+
   /** A pause or its end: at once. */
   #tell(): void {
+    this.#indicate();
     this.#document.note();
     if (this.#state === "Recording") this.#session?.changed({ atOnce: true });
   }
