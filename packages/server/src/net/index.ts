@@ -14,6 +14,7 @@ export {
 export { PortPairs, type PortPairsOptions, PortsExhaustedError } from "./port-pairs.ts";
 export { createResolver, type ResolverOptions } from "./resolver.ts";
 export { createAddressDns, createSipDns, type SipDns, type SipDnsOptions } from "./sip-dns.ts";
+export type { SipListener } from "./sip-listener.ts";
 export { createSipLocator, type SipLocatorOptions } from "./sip-locator.ts";
 export { createSipTransports, type SipTransportLimits, type SipTransportsOptions } from "./sip-transports.ts";
 export { createSrtpCiphers } from "./srtp-ciphers.ts";

@@ -9,6 +9,8 @@ export interface SipAcceptorOptions {
   readonly transport: string;
   readonly address: string;
   readonly port: number;
+  readonly edge?: string | undefined;
+  readonly publicAddress?: string | undefined;
   readonly connections: SipConnections;
   readonly clock: Clock;
   readonly log: Log;
@@ -28,6 +30,8 @@ interface Waiting {
 export class SipAcceptor {
   readonly address: string;
   readonly port: number;
+  readonly edge: string | undefined;
+  readonly publicAddress: string | undefined;
   readonly #server: Server;
   readonly #waiting = new Map<string, Waiting>();
   readonly #options: SipAcceptorOptions;
@@ -50,6 +54,8 @@ export class SipAcceptor {
     const isBound = bound !== null && typeof bound === "object";
     this.address = isBound ? bound.address : options.address;
     this.port = isBound ? bound.port : options.port;
+    this.edge = options.edge;
+    this.publicAddress = options.publicAddress;
     this.#server = server;
     this.#options = options;
     server.on("error", (error) => options.log.warn({ error, port: this.port }, "SIP listener"));

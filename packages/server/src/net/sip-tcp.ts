@@ -1,9 +1,10 @@
 import { connect, isIP, type Socket } from "node:net";
 import { SipAcceptor } from "./sip-acceptor.ts";
 import type { Seat } from "./sip-connections.ts";
+import { originOf, type SipListener } from "./sip-listener.ts";
 import { SipStreamConnection } from "./sip-stream-connection.ts";
 import type { SipStreamContext } from "./sip-stream-context.ts";
-import type { SipFlow } from "./types.ts";
+import type { SipDestination, SipFlow } from "./types.ts";
 
 /** TCP listeners, and connections to where others listen. */
 export class SipTcp {
@@ -15,12 +16,14 @@ export class SipTcp {
   }
 
   /** @throws ListenError */
-  async listen(address: string, port: number): Promise<void> {
+  async listen({ address, port, edge, publicAddress }: SipListener): Promise<void> {
     const { connections, clock, log, limits } = this.#context;
     const acceptor: SipAcceptor = await SipAcceptor.open({
       transport: "tcp",
       address,
       port,
+      edge,
+      publicAddress,
       connections,
       clock,
       log,
@@ -30,18 +33,20 @@ export class SipTcp {
     this.listeners.push(acceptor);
   }
 
-  /** @throws TransportError "overloaded" */
-  dial(address: string, port: number): SipStreamConnection {
+  /** @throws TransportError "overloaded", "unavailable" when the edge has no TCP */
+  dial({ address, port, edge }: SipDestination): SipStreamConnection {
     const { connections, routes } = this.#context;
+    const origin = originOf(this.listeners, routes, { transport: "tcp", address, edge });
     const seat = connections.take();
-    const socket = connect({ host: address, port, family: isIP(address) });
+    const socket = connect({ host: address, port, family: isIP(address), ...origin.bind });
     const flow: SipFlow = {
       id: connections.nextId("tcp"),
       transport: "tcp",
-      localAddress: routes.localFor(address) ?? "",
-      localPort: routes.choose(this.listeners, address)?.port ?? 0,
+      localAddress: origin.localAddress,
+      localPort: origin.localPort,
       remoteAddress: address,
       remotePort: port,
+      edge,
     };
     return this.#adopt(socket, flow, false, seat);
   }
@@ -58,16 +63,17 @@ export class SipTcp {
       return;
     }
     const id = this.#context.connections.nextId("tcp");
-    const flow = { id, transport: "tcp", localAddress, localPort, remoteAddress, remotePort } as const;
+    const { edge } = acceptor;
+    const flow = { id, transport: "tcp", localAddress, localPort, remoteAddress, remotePort, edge } as const;
     this.#adopt(socket, flow, true, seat);
   }
 
   #adopt(socket: Socket, flow: SipFlow, isIncoming: boolean, seat: Seat): SipStreamConnection {
     const connection = new SipStreamConnection({ ...this.#context, socket, flow, isIncoming, seat });
-    this.#context.connections.add(connection, tcpKey(flow.remoteAddress, flow.remotePort));
+    this.#context.connections.add(connection, tcpKey(flow.remoteAddress, flow.remotePort, flow.edge));
     return connection;
   }
 }
 
-/** Requests to one address and port share a connection. */
-export const tcpKey = (address: string, port: number): string => `tcp|${address}|${port}`;
+/** Requests to one address and port, from one edge, share a connection. */
+export const tcpKey = (address: string, port: number, edge = ""): string => `tcp|${address}|${port}|${edge}`;

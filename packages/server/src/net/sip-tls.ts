@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { connect, createServer, type PeerCertificate, type Server, type TLSSocket } from "node:tls";
 import { SipAcceptor } from "./sip-acceptor.ts";
 import type { Seat, SipConnection } from "./sip-connections.ts";
+import { originOf, type SipListener } from "./sip-listener.ts";
 import { SipStreamConnection } from "./sip-stream-connection.ts";
 import type { SipStreamContext } from "./sip-stream-context.ts";
 import { type CertificateNames, certificateNames, namesDomain } from "./tls-identity.ts";
@@ -30,13 +31,15 @@ export class SipTls {
   }
 
   /** @throws ListenError */
-  async listen(address: string, port: number): Promise<void> {
+  async listen({ address, port, edge, publicAddress }: SipListener): Promise<void> {
     const { connections, clock, log, limits } = this.#context;
     const server = createTlsServer(this.#material, this.#clientCertificates);
     const acceptor: SipAcceptor = await SipAcceptor.open({
       transport: "tls",
       address,
       port,
+      edge,
+      publicAddress,
       connections,
       clock,
       log,
@@ -56,16 +59,19 @@ export class SipTls {
   find(to: SipDestination): SipConnection | undefined {
     const context = contextOf(to);
     const { connections } = this.#context;
-    const own = connections.to(tlsKey(to.address, to.port, context));
+    const own = connections.to(tlsKey(to, context));
     if (own !== undefined) return own;
     // RFC 5923 §5: a connection that the peer opened, when its certificate names whom we mean to reach.
     if (context.certificate !== undefined || context.ca !== undefined) return undefined;
-    const aliased = connections.to(aliasKey(to.address, to.port));
+    const aliased = connections.to(aliasKey(to.address, to.port, to.edge));
     const domains = aliased?.flow.tls?.identities ?? [];
     return namesDomain({ domains, addresses: [] }, context.serverName) ? aliased : undefined;
   }
 
-  /** @throws TransportError "overloaded", or "failed" when the certificate for this peer cannot be used */
+  /**
+   * @throws TransportError "overloaded", "unavailable" when the edge has no TLS, or "failed" when the certificate for
+   *   this peer cannot be used
+   */
   dial(to: SipDestination): SipStreamConnection {
     const { connections, routes } = this.#context;
     const context = contextOf(to);
@@ -73,6 +79,7 @@ export class SipTls {
     const { identities, ca } = this.#material.current;
     const own = context.certificate === undefined ? identities[0] : context;
     const authorities = context.ca ?? ca;
+    const origin = originOf(this.listeners, routes, to);
     const seat = connections.take();
     let socket: TLSSocket;
     try {
@@ -80,6 +87,7 @@ export class SipTls {
         ...TLS_POLICY,
         host: to.address,
         port: to.port,
+        ...origin.bind,
         servername: isIP(serverName) === 0 ? serverName : "",
         ...(authorities !== undefined && { ca: authorities }),
         ...(own?.certificate !== undefined &&
@@ -93,38 +101,41 @@ export class SipTls {
     const flow: SipFlow & { tls?: SipFlowTls } = {
       id: connections.nextId("tls"),
       transport: "tls",
-      localAddress: routes.localFor(to.address) ?? "",
-      localPort: routes.choose(this.listeners, to.address)?.port ?? 0,
+      localAddress: origin.localAddress,
+      localPort: origin.localPort,
       remoteAddress: to.address,
       remotePort: to.port,
+      edge: to.edge,
     };
     socket.once("secureConnect", () => {
       flow.tls = describeTls(socket);
     });
     this.#madeWith.set(flow, context);
     const connection = new SipStreamConnection({ ...this.#context, socket, flow, isIncoming: false, seat });
-    connections.add(connection, tlsKey(to.address, to.port, context));
+    connections.add(connection, tlsKey(to, context));
     return connection;
   }
 
   /** Where to go when the connection of a flow is gone: only for those that we opened is it known whom to expect. */
   destinationOf(flow: SipFlow): SipDestination | undefined {
     const tls = this.#madeWith.get(flow);
-    return tls && { transport: "tls", address: flow.remoteAddress, port: flow.remotePort, tls };
+    const { remoteAddress: address, remotePort: port, edge } = flow;
+    return tls && { transport: "tls", address, port, tls, edge };
   }
 
   /** A connection that the peer opened may carry what goes to its alias. */
   carries(flow: SipFlow, to: SipDestination): boolean {
     const madeWith = this.#madeWith.get(flow);
     if (madeWith === undefined) return true;
-    const keyFor = (context: SipTlsContext): string => tlsKey(to.address, to.port, context);
+    const keyFor = (context: SipTlsContext): string => tlsKey(to, context);
     return keyFor(madeWith) === keyFor(contextOf(to));
   }
 
   /** RFC 5923 §8.2: "The server … MUST authenticate the connection" before it takes requests the other way. */
   alias(connection: SipConnection, port: number): void {
-    const { tls, remoteAddress } = connection.flow;
-    if (tls?.authorized === true) this.#context.connections.alias(connection, aliasKey(remoteAddress, port));
+    const { tls, remoteAddress, edge } = connection.flow;
+    if (tls?.authorized !== true) return;
+    this.#context.connections.alias(connection, aliasKey(remoteAddress, port, edge));
   }
 
   async close(): Promise<void> {
@@ -141,7 +152,9 @@ export class SipTls {
     const { connections } = this.#context;
     const tls = describeTls(socket);
     const id = connections.nextId("tls");
-    const flow: SipFlow = { id, transport: "tls", localAddress, localPort, remoteAddress, remotePort, tls };
+    const { edge } = acceptor;
+    const local = { transport: "tls", localAddress, localPort, edge } as const;
+    const flow: SipFlow = { id, ...local, remoteAddress, remotePort, tls };
     connections.add(new SipStreamConnection({ ...this.#context, socket, flow, isIncoming: true, seat }));
   }
 }
@@ -193,11 +206,11 @@ function checkName(serverName: string, certificate: PeerCertificate): Error | un
   return new TransportError("certificate-name", `the certificate is for ${told}, not for ${serverName}`);
 }
 
-function tlsKey(address: string, port: number, context: SipTlsContext): string {
+function tlsKey({ address, port, edge = "" }: SipDestination, context: SipTlsContext): string {
   const { serverName, certificate = "", key = "", ca = "" } = context;
   const hasOwn = certificate !== "" || ca !== "";
   const own = hasOwn ? createHash("sha256").update(`${certificate}\0${key}\0${ca}`).digest("hex") : "";
-  return `tls|${address}|${port}|${serverName.toLowerCase()}|${own}`;
+  return `tls|${address}|${port}|${edge}|${serverName.toLowerCase()}|${own}`;
 }
 
-const aliasKey = (address: string, port: number): string => `alias|${address}|${port}`;
+const aliasKey = (address: string, port: number, edge = ""): string => `alias|${address}|${port}|${edge}`;

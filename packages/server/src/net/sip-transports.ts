@@ -1,8 +1,8 @@
-import type { SipListenAddress } from "../config/index.ts";
 import type { Log } from "../observe/index.ts";
 import { createSystemClock } from "./clock.ts";
 import { isWildcard, Routes } from "./routes.ts";
 import { type SipConnection, SipConnections, type SipConnectionsLimits } from "./sip-connections.ts";
+import type { SipListener } from "./sip-listener.ts";
 import type { SipStreamContext, SipStreamContextLimits } from "./sip-stream-context.ts";
 import { SipTcp, tcpKey } from "./sip-tcp.ts";
 import { type ClientCertificates, SipTls } from "./sip-tls.ts";
@@ -26,7 +26,7 @@ export interface SipTransportLimits extends SipStreamContextLimits, SipConnectio
 
 export interface SipTransportsOptions {
   /** Numeric addresses; port 0 picks a free one. `::` means IPv6 only: list `0.0.0.0` too. */
-  readonly listen: readonly SipListenAddress[];
+  readonly listen: readonly SipListener[];
   readonly log: Log;
   /** For time-outs. */
   readonly clock?: Clock;
@@ -114,13 +114,16 @@ class SocketTransports implements SipTransports {
     });
   }
 
-  async listen({ transport, address, port }: SipListenAddress): Promise<void> {
-    if (transport === "tcp") return this.#tcp.listen(address, port);
-    if (transport === "tls") return this.#tls.listen(address, port);
+  async listen(listen: SipListener): Promise<void> {
+    const { transport, address, port, edge, publicAddress } = listen;
+    if (transport === "tcp") return this.#tcp.listen(listen);
+    if (transport === "tls") return this.#tls.listen(listen);
     if (transport !== "udp") return this.#webSockets.listen(transport, address, port);
     const listener = await SipUdpListener.open({
       address,
       port,
+      edge,
+      publicAddress,
       routes: this.#routes,
       log: this.#options.log,
       onMessage: (bytes, flow) => this.#handlers?.onMessage(bytes, flow),
@@ -129,7 +132,11 @@ class SocketTransports implements SipTransports {
   }
 
   get available(): readonly SipTransportName[] {
-    return TRANSPORTS.filter((transport) => this.#listeners(transport).length > 0);
+    return TRANSPORTS.filter((transport) => this.#listeners(transport, undefined).length > 0);
+  }
+
+  availableAt(edge: string): readonly SipTransportName[] {
+    return TRANSPORTS.filter((transport) => this.#listeners(transport, edge).length > 0);
   }
 
   attach(handlers: SipTransportHandlers): void {
@@ -140,7 +147,7 @@ class SocketTransports implements SipTransports {
     const flow = "id" in to ? to : undefined;
     const address = "id" in to ? to.remoteAddress : to.address;
     const port = "id" in to ? to.remotePort : to.port;
-    if (to.transport === "udp") return this.#udpFor(address, flow?.id).send(bytes, address, port);
+    if (to.transport === "udp") return this.#udpFor(address, to.edge, flow?.id).send(bytes, address, port);
     const open = "id" in to ? this.#connections.get(to.id) : this.#reusable(to);
     if (open !== undefined) {
       try {
@@ -158,9 +165,11 @@ class SocketTransports implements SipTransports {
   sentBy(
     transport: SipTransportName,
     remoteAddress: string,
+    edge?: string,
   ): { readonly host: string; readonly port: number } {
-    const listener = this.#routes.choose(this.#listeners(transport), remoteAddress);
+    const listener = this.#routes.choose(this.#listeners(transport, edge), remoteAddress);
     if (listener === undefined) throw noListener(transport, remoteAddress);
+    if (listener.publicAddress !== undefined) return { host: listener.publicAddress, port: listener.port };
     const host = isWildcard(listener.address) ? this.#routes.localFor(remoteAddress) : listener.address;
     return { host: host ?? listener.address, port: listener.port };
   }
@@ -171,7 +180,7 @@ class SocketTransports implements SipTransports {
   }
 
   carries(flow: SipFlow, to: SipDestination): boolean {
-    return flow.transport !== "tls" || this.#tls.carries(flow, to);
+    return flow.edge === to.edge && (flow.transport !== "tls" || this.#tls.carries(flow, to));
   }
 
   async close(): Promise<void> {
@@ -186,29 +195,36 @@ class SocketTransports implements SipTransports {
     ]);
   }
 
-  #listeners(transport: SipTransportName): readonly { readonly address: string; readonly port: number }[] {
+  #listeners(
+    transport: SipTransportName,
+    edge: string | undefined,
+  ): readonly Omit<SipListener, "transport">[] {
+    return this.#all(transport).filter((listener) => listener.edge === edge);
+  }
+
+  #all(transport: SipTransportName): readonly Omit<SipListener, "transport">[] {
     if (transport === "udp") return this.#udp;
     if (transport === "tcp") return this.#tcp.listeners;
     return transport === "tls" ? this.#tls.listeners : this.#webSockets.listeners(transport);
   }
 
   #reusable(to: SipDestination): SipConnection | undefined {
-    if (to.transport === "tcp") return this.#connections.to(tcpKey(to.address, to.port));
+    if (to.transport === "tcp") return this.#connections.to(tcpKey(to.address, to.port, to.edge));
     return to.transport === "tls" ? this.#tls.find(to) : undefined;
   }
 
   #dial(to: SipDestination | undefined): SipConnection {
     if (this.#isClosed) throw new TransportError("unavailable", "the transports are closed");
     if (to === undefined) throw new TransportError("closed", "the peer's connection is gone");
-    if (to.transport === "tcp") return this.#tcp.dial(to.address, to.port);
+    if (to.transport === "tcp") return this.#tcp.dial(to);
     if (to.transport === "tls") return this.#tls.dial(to);
     throw new TransportError("unavailable", `${to.transport} connections are opened by the other side only`);
   }
 
   #destinationOf(flow: SipFlow): SipDestination | undefined {
-    const { transport, remoteAddress, remotePort } = flow;
+    const { transport, remoteAddress, remotePort, edge } = flow;
     if (transport === "tls") return this.#tls.destinationOf(flow);
-    return transport === "tcp" ? { transport, address: remoteAddress, port: remotePort } : undefined;
+    return transport === "tcp" ? { transport, address: remoteAddress, port: remotePort, edge } : undefined;
   }
 
   #forget(connection: SipConnection, cause: Error | undefined): void {
@@ -221,10 +237,11 @@ class SocketTransports implements SipTransports {
   }
 
   /** The socket a flow came by, else the one that faces the peer. */
-  #udpFor(remoteAddress: string, flowId?: string): SipUdpListener {
+  #udpFor(remoteAddress: string, edge: string | undefined, flowId?: string): SipUdpListener {
+    const ofEdge = this.#udp.filter((one) => one.edge === edge);
     const listener =
       this.#udp.find((one) => flowId?.startsWith(`udp:${one.address}:${one.port}/`)) ??
-      this.#routes.choose(this.#udp, remoteAddress);
+      this.#routes.choose(ofEdge, remoteAddress);
     if (listener === undefined) throw noListener("udp", remoteAddress);
     return listener;
   }

@@ -14,6 +14,8 @@ const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 export interface SipUdpOptions {
   readonly address: string;
   readonly port: number;
+  readonly edge?: string | undefined;
+  readonly publicAddress?: string | undefined;
   readonly routes: Routes;
   readonly log: Log;
   readonly onMessage: (bytes: Uint8Array, flow: SipFlow) => void;
@@ -23,6 +25,8 @@ export interface SipUdpOptions {
 export class SipUdpListener {
   readonly address: string;
   readonly port: number;
+  readonly edge: string | undefined;
+  readonly publicAddress: string | undefined;
   readonly #socket: Socket;
   readonly #options: SipUdpOptions;
   #closed = false;
@@ -53,6 +57,8 @@ export class SipUdpListener {
     const bound = socket.address();
     this.address = bound.address;
     this.port = bound.port;
+    this.edge = options.edge;
+    this.publicAddress = options.publicAddress;
     this.#socket = socket;
     this.#options = options;
     socket.on("error", (error) => options.log.warn({ error, port: bound.port }, "SIP UDP socket"));
@@ -95,6 +101,7 @@ export class SipUdpListener {
       localPort: this.port,
       remoteAddress,
       remotePort,
+      edge: this.edge,
     };
   }
 }

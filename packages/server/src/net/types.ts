@@ -24,6 +24,8 @@ export interface SipDestination {
   readonly port: number;
   /** For `tls`; without it the peer's certificate must name `address`. */
   readonly tls?: SipTlsContext;
+  /** Name of the listeners to leave from; see `SipListener`. Without it: those that have none. */
+  readonly edge?: string | undefined;
 }
 
 /** With whom a TLS connection is made, and as whom. Connections are shared only where all of it is equal. */
@@ -62,6 +64,8 @@ export interface SipFlow {
   readonly remotePort: number;
   /** For `tls` and `wss`. */
   readonly tls?: SipFlowTls;
+  /** Name of the listener it came by or left from, if that has one. */
+  readonly edge?: string | undefined;
 }
 
 export interface SipTransportHandlers {
@@ -88,10 +92,11 @@ export interface SipTransports {
    * WebSocket connections are never opened from here: browsers come to us.
    */
   send(bytes: Uint8Array, to: SipDestination | SipFlow): Promise<void>;
-  /** The host and port to write into Via and Contact for messages to `remoteAddress`. */
+  /** The host and port to write into Via and Contact for messages to `remoteAddress`, from that edge. */
   sentBy(
     transport: SipTransportName,
     remoteAddress: string,
+    edge?: string,
   ): { readonly host: string; readonly port: number };
   /**
    * The peer asked, in the Via of a request (RFC 5923 `alias`), that requests to its address and this port take the
@@ -105,6 +110,8 @@ export interface SipTransports {
   carries?(flow: SipFlow, to: SipDestination): boolean;
   /** Transports that this node listens on and can send from. */
   readonly available: readonly SipTransportName[];
+  /** The same of one edge; empty for an edge that is not there. Without this method there are none. */
+  availableAt?(edge: string): readonly SipTransportName[];
   close(): Promise<void>;
 }
 

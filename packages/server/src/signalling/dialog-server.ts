@@ -147,8 +147,8 @@ export class DialogServer {
     const lines: HeaderLine[] = [];
     if (isRefresh && status < 300) {
       const { core, contact } = this.#owner;
-      const { transport, remoteAddress } = transaction.flow;
-      const sentBy = core.transports.sentBy(transport, remoteAddress);
+      const { transport, remoteAddress, edge } = transaction.flow;
+      const sentBy = core.transports.sentBy(transport, remoteAddress, edge);
       const uri = formatContact(sentBy, transport, contact, schemeOf(transaction.request));
       lines.push(["Contact", uri], ...capabilityLines());
       lines.push(...this.#owner.timer.answer(transaction.request));

@@ -145,7 +145,7 @@ class EarlyDialog implements DialogOwner {
         status: hasSessionDescription(parts) ? 488 : 200,
       };
       if (answer.status < 300) this.dialog.refreshTarget(request);
-      const sentBy = this.#core.transports.sentBy(flow.transport, flow.remoteAddress);
+      const sentBy = this.#core.transports.sentBy(flow.transport, flow.remoteAddress, flow.edge);
       const contact = formatContact(sentBy, flow.transport, this.#means.contact, schemeOf(request));
       const lines = [["Contact", contact] as const, ...capabilityLines(), ...(answer.headers ?? [])];
       transaction.respond(answer.status, { ...answer, headers: lines });

@@ -94,6 +94,7 @@ export class InviteClient implements OutgoingInvite {
       {
         create: () => this.#create(),
         destination,
+        edge: this.#options.edge,
         tls: this.#options.tls,
         contact: { user, parameters },
         digest: this.#digest,

@@ -243,8 +243,8 @@ export class InviteServer implements IncomingInvite, DialogOwner {
   }
 
   #contact(options: ContactOptions): string {
-    const { transport, remoteAddress } = this.flow;
-    const sentBy = this.#core.transports.sentBy(transport, remoteAddress);
+    const { transport, remoteAddress, edge } = this.flow;
+    const sentBy = this.#core.transports.sentBy(transport, remoteAddress, edge);
     return formatContact(sentBy, transport, options, schemeOf(this.request));
   }
 

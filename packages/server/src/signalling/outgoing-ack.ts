@@ -30,7 +30,7 @@ export class OutgoingAck {
       uri: this.#routed.nextHop,
       ...this.#way,
       locator,
-      available: transports.available,
+      transports,
     });
     const use = (targets: Awaited<typeof found>): void => {
       if (!targets.ok) this.#warn(targets.message);

@@ -19,7 +19,7 @@ import {
 } from "../net/index.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
 import { type Core, token } from "./core.ts";
-import { addressOf, findTargets, type Target, type Targets } from "./targets.ts";
+import { addressOf, availableFrom, findTargets, type Target, type Targets } from "./targets.ts";
 import { callIdOf } from "./transaction-layer.ts";
 
 /** RFC 3261 §18.1.1: larger requests need a transport with congestion control when the path MTU is unknown. */
@@ -45,6 +45,8 @@ export interface OutgoingRequestOptions {
   readonly tls?: Omit<SipTlsContext, "serverName"> | undefined;
   /** See `TargetOptions`. */
   readonly path?: Target | undefined;
+  /** See `TargetOptions`. */
+  readonly edge?: string | undefined;
   /** Given for requests that carry a Contact. */
   readonly contact?: ContactOptions | undefined;
   readonly digest?: DigestClient | undefined;
@@ -110,8 +112,9 @@ export class OutgoingRequest {
       destination: this.#options.destination,
       tls: this.#options.tls,
       path: this.#options.path,
+      edge: this.#options.edge,
       locator,
-      available: transports.available,
+      transports,
     });
     if (found instanceof Promise) void found.then((targets) => this.#begin(targets));
     else this.#begin(found);
@@ -264,13 +267,15 @@ export function chooseBySize(
   contact: ContactOptions | undefined,
   mustUseUdp: boolean,
 ): { readonly request: SipRequest; readonly target: Target } | undefined {
-  const ready = address(core, request, target.transport, addressOf(target), contact);
-  const mayGrow = target.transport === "udp" && !mustUseUdp && core.transports.available.includes("tcp");
+  const ready = address(core, request, target.transport, target, contact);
+  const { edge } = target;
+  const hasTcp = availableFrom(core.transports, edge).includes("tcp");
+  const mayGrow = target.transport === "udp" && !mustUseUdp && hasTcp;
   if (!mayGrow || ready === undefined) return ready && { request: ready, target };
   if (formatSipMessage(ready).length <= LARGEST_DATAGRAM_REQUEST) return { request: ready, target };
   const port = "port" in target ? target.port : target.remotePort;
-  const overTcp: SipDestination = { transport: "tcp", address: addressOf(target), port };
-  const switched = address(core, request, "tcp", overTcp.address, contact);
+  const overTcp: SipDestination = { transport: "tcp", address: addressOf(target), port, edge };
+  const switched = address(core, request, "tcp", overTcp, contact);
   return switched && { request: switched, target: overTcp };
 }
 
@@ -279,12 +284,12 @@ function address(
   core: Core,
   request: SipRequest,
   transport: SipTransportName,
-  remoteAddress: string,
+  target: Target,
   contact: ContactOptions | undefined,
 ): SipRequest | undefined {
   let sentBy: { readonly host: string; readonly port: number };
   try {
-    sentBy = core.transports.sentBy(transport, remoteAddress);
+    sentBy = core.transports.sentBy(transport, addressOf(target), target.edge);
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@ import type {
   SipFlow,
   SipLocator,
   SipTlsContext,
-  SipTransportName,
+  SipTransports,
 } from "../net/index.ts";
 
 /** Where a request may go, best first. A flow is an open connection to the peer. */
@@ -27,14 +27,21 @@ export interface TargetOptions {
    * WebSocket peers it is the only one there is, whatever their URI says (RFC 7118 §5).
    */
   readonly path?: Target | undefined;
+  /** Name of the listeners to leave from; by default that of `path`. */
+  readonly edge?: string | undefined;
   readonly locator: SipLocator;
-  readonly available: readonly SipTransportName[];
+  readonly transports: Pick<SipTransports, "available" | "availableAt">;
 }
+
+/** Transports that this node can send by, from that edge. */
+export const availableFrom = (transports: TargetOptions["transports"], edge: string | undefined) =>
+  edge === undefined ? transports.available : (transports.availableAt?.(edge) ?? []);
 
 /** Where the next hop is, as RFC 3263 finds it. Numbers need no wait. */
 export function findTargets(options: TargetOptions): Targets | Promise<Targets> {
-  const { destination, path, locator, available, tls } = options;
-  if (destination !== undefined) return { ok: true, targets: [destination] };
+  const { destination, path, locator, transports, tls, edge = path?.edge } = options;
+  if (destination !== undefined)
+    return { ok: true, targets: [edge === undefined ? destination : { edge, ...destination }] };
   if (path?.transport === "ws" || path?.transport === "wss") return { ok: true, targets: [path] };
   const uri = parseSipUri(options.uri);
   if (!uri.ok) return { ok: false, message: `no SIP URI to send to: ${uri.error.message}` };
@@ -42,16 +49,18 @@ export function findTargets(options: TargetOptions): Targets | Promise<Targets> 
   const isSips = uri.value.scheme === "sips";
   const toTargets = (located: Located): Targets => {
     if (!located.ok) return located;
-    const found = located.destinations.map((one) =>
-      tls === undefined || one.tls === undefined ? one : { ...one, tls: { ...tls, ...one.tls } },
-    );
+    const found = located.destinations.map((one): SipDestination => {
+      const withTls =
+        tls === undefined || one.tls === undefined ? one : { ...one, tls: { ...tls, ...one.tls } };
+      return edge === undefined ? withTls : { ...withTls, edge };
+    });
     const isSamePeer =
       path !== undefined &&
       isConnection(path, wanted, isSips) &&
       found.some(({ address }) => address === addressOf(path));
     return { ok: true, targets: [...(isSamePeer ? [path] : []), ...found] };
   };
-  const located = locator.locate(uri.value, available);
+  const located = locator.locate(uri.value, availableFrom(transports, edge));
   return located instanceof Promise ? located.then(toTargets) : toTargets(located);
 }
 

@@ -43,7 +43,7 @@ function flowTo(to: SipDestination, transports: SipTransports): TraceEvent["flow
 
 function localEnd(to: SipDestination, transports: SipTransports): ReturnType<SipTransports["sentBy"]> {
   try {
-    return transports.sentBy(to.transport, to.address);
+    return transports.sentBy(to.transport, to.address, to.edge);
   } catch {
     return { host: "", port: 0 }; // no listener for it: the send will say so
   }

@@ -24,6 +24,8 @@ export interface InviteOptions {
   readonly contactUser?: string;
   /** Send here instead of resolving the Request-URI. */
   readonly destination?: SipDestination;
+  /** Name of the listeners that the dialog's requests leave from (`SipListener`); without it: those that have none. */
+  readonly edge?: string | undefined;
   /** Our certificate for this peer and who may vouch for it (PEM), instead of the node's. */
   readonly tls?: Omit<SipTlsContext, "serverName">;
   /** For 401 and 407 (RFC 7616: MD5, SHA-256). */

@@ -126,11 +126,11 @@ class Agent implements SipUserAgent {
     };
     const contact = { user: options.contactUser, parameters: options.contactParameters };
     const digest = options.credentials && new DigestClient(options.credentials, hashes, random);
-    const { destination, tls } = options;
+    const { destination, tls, edge } = options;
     return new Promise((resolve) => {
       new OutgoingRequest(
         this.#core,
-        { create, destination, tls, contact, digest },
+        { create, destination, tls, edge, contact, digest },
         {
           onResponse: (response) => response.status >= 200 && resolve(response),
           onFailure: ({ cause, message }) => resolve(localResponse(statusOf(cause), message)),

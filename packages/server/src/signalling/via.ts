@@ -33,17 +33,18 @@ export function responsePath(request: SipRequest, flow: SipFlow): SipFlow | SipD
   const via = topVia(request);
   if (flow.transport !== "udp" || via === undefined || via.params.has("rport")) return flow;
   const port = via.port ?? 5060;
-  return port === flow.remotePort ? flow : { transport: "udp", address: flow.remoteAddress, port };
+  const { remoteAddress: address, edge } = flow;
+  return port === flow.remotePort ? flow : { transport: "udp", address, port, edge };
 }
 
 /** §18.2.2: when the connection is gone, a new one to the `received` address at the sent-by's port. */
 export function responseFallback(request: SipRequest, flow: SipFlow): SipDestination | undefined {
   const via = topVia(request);
   if (via === undefined) return undefined;
-  const { transport, remoteAddress: address } = flow;
-  if (transport === "tcp") return { transport, address, port: via.port ?? 5060 };
+  const { transport, remoteAddress: address, edge } = flow;
+  if (transport === "tcp") return { transport, address, port: via.port ?? 5060, edge };
   // RFC 5922 §7.3: whoever answers there must be whom the request said it was.
   return transport === "tls"
-    ? { transport, address, port: via.port ?? 5061, tls: { serverName: via.host } }
+    ? { transport, address, port: via.port ?? 5061, edge, tls: { serverName: via.host } }
     : undefined;
 }
