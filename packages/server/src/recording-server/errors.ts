@@ -20,3 +20,10 @@ export interface Refusal {
   /** Header fields of the answer, besides Retry-After and Warning. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
 }
+
+/** What is kept of a recording is not what was written: changed, cut short, moved, or sealed with another key. */
+export class RecordingDamagedError extends PlatformError {
+  override readonly name = "RecordingDamagedError";
+  readonly code = "RECORDING_DAMAGED";
+  readonly fault = "operator";
+}

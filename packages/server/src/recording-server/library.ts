@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { inChannelOrder } from "./channel-order.ts";
 import { RecordingInProgressError } from "./errors.ts";
+import { openFile } from "./files/file-reader.ts";
 import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
 import { metadataHistory } from "./metadata-history.ts";
 import type { MediaFile, MetadataFile, RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
@@ -90,7 +91,8 @@ export class Library implements RecordingLibrary {
 
   #channel(sid: string, track: RecordingRecord["tracks"][number]): Promise<Channel> {
     const offset = Math.round((track.startOffsetMs * track.clockRateHz) / 1_000);
-    return openChannel(join(this.#options.folder, sid, track.file), offset);
+    const path = join(this.#options.folder, sid, track.file);
+    return openChannel(() => openFile({ path }), offset);
   }
 
   async #asOfNow(row: RecordingRecord): Promise<RecordingRecord> {

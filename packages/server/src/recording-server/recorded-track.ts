@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import type { MediaEvent, MediaPlane, MediaPort, MediaSrtp, MediaTarget } from "../media/index.ts";
 import type { Clock, Timer } from "../net/index.ts";
@@ -14,6 +15,8 @@ export interface TrackOptions {
   readonly clock: Clock;
   readonly recordingSid: string;
   readonly folder: string;
+  /** The recording's key; undefined: files are plain. */
+  readonly key?: KeyObject | undefined;
   /** Position of the m-line (RFC 3264 §8). */
   readonly line: number;
   /** Unique in the recording. */
@@ -62,6 +65,7 @@ export class RecordedTrack {
     let track: RecordedTrack | undefined;
     const written = writer.open({
       path: join(options.folder, options.file),
+      key: options.key,
       clockRateHz: options.clockRateHz,
       formats: options.formats,
       onStarted: () => track?.started(),
@@ -154,8 +158,9 @@ export class RecordedTrack {
   #salvaged(): TrackSummary | undefined {
     const before = this.#summary;
     if (before === undefined) return undefined;
+    const { folder, key } = this.#options;
     try {
-      const samples = repairTrackFile(join(this.#options.folder, this.file));
+      const samples = repairTrackFile({ path: join(folder, this.file), key });
       return { ...before, samples: samples ?? 0 };
     } catch {
       return { ...before, samples: 0 };

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecordingRecord } from "./ports.ts";
@@ -5,7 +6,11 @@ import { durationOf } from "./record.ts";
 import { repairTrackFile } from "./tracks/track-file.ts";
 
 /** Closes a recording that its process did not close: what the files hold is what there is. */
-export async function repairRecording(record: RecordingRecord, folder: string): Promise<RecordingRecord> {
+export async function repairRecording(
+  record: RecordingRecord,
+  folder: string,
+  key?: KeyObject | undefined,
+): Promise<RecordingRecord> {
   let endTime = record.startTime;
   const tracks = [];
   for (const track of record.tracks) {
@@ -14,7 +19,7 @@ export async function repairRecording(record: RecordingRecord, folder: string): 
     try {
       const { mtimeMs } = await stat(path);
       endTime = Math.max(endTime, Math.floor(mtimeMs));
-      samples = repairTrackFile(path) ?? 0;
+      samples = repairTrackFile({ path, key }) ?? 0;
     } catch {
       // No packet had come, so there is no file; or it cannot be read, which leaves nothing to show.
     }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { PCMA_TO_LINEAR, PCMU_TO_LINEAR, parseWav, pcmOf, writeWavHeader } from "@callfork/protocol/audio";
 import fc from "fast-check";
+import { openFile } from "./files/file-reader.ts";
 import type { MediaFile } from "./ports.ts";
 import { openChannel, wavView } from "./wav-view.ts";
 
@@ -19,6 +20,8 @@ function trackFile(format: "mulaw" | "alaw", codes: Uint8Array, closed = true): 
   writeFileSync(path, Buffer.concat([header, codes, new Uint8Array(closed ? codes.length % 2 : 0)]));
   return path;
 }
+
+const channelOf = (path: string, offset: number) => openChannel(() => openFile({ path }), offset);
 
 async function read(file: MediaFile, start = 0, end = file.length - 1): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -39,7 +42,7 @@ test("every channel has its samples at its place, and any range is that part of 
     fc.integer({ min: 0, max: 3_000 }),
     async (tracks, a, b) => {
       const channels = await Promise.all(
-        tracks.map(({ format, codes, offset }) => openChannel(trackFile(format, codes), offset)),
+        tracks.map(({ format, codes, offset }) => channelOf(trackFile(format, codes), offset)),
       );
       const file = wavView(channels, 8_000);
       const whole = await read(file);
@@ -66,7 +69,7 @@ test("every channel has its samples at its place, and any range is that part of 
 test("long files are read in pieces that fit together", async () => {
   const codes = Uint8Array.from({ length: 50_001 }, (_, at) => (at * 7) & 0xff);
   const file = wavView(
-    [await openChannel(trackFile("mulaw", codes), 5), await openChannel(trackFile("alaw", codes), 0)],
+    [await channelOf(trackFile("mulaw", codes), 5), await channelOf(trackFile("alaw", codes), 0)],
     8_000,
   );
   const whole = await read(file);
@@ -79,7 +82,7 @@ test("long files are read in pieces that fit together", async () => {
 
 test("a file that is still being written has the samples that were there when it was opened", async () => {
   const path = trackFile("mulaw", Uint8Array.of(1, 2, 3), false);
-  const file = wavView([await openChannel(path, 0)], 8_000);
+  const file = wavView([await channelOf(path, 0)], 8_000);
   const descriptor = openSync(path, "a");
   writeSync(descriptor, Uint8Array.of(4, 5));
   closeSync(descriptor);
@@ -89,16 +92,16 @@ test("a file that is still being written has the samples that were there when it
 });
 
 test("a track that never had a file is silent, alone it is empty", async () => {
-  const missing = await openChannel(join(folder, "none.wav"), 100);
+  const missing = await channelOf(join(folder, "none.wav"), 100);
   assert.equal(wavView([missing], 8_000).length, 44);
-  const there = await openChannel(trackFile("alaw", Uint8Array.of(0xd5, 0)), 0);
+  const there = await channelOf(trackFile("alaw", Uint8Array.of(0xd5, 0)), 0);
   const pcm = pcmOf(await read(wavView([missing, there], 8_000)));
   assert.ok(pcm.ok);
   assert.deepEqual([...pcm.value], [0, PCMA_TO_LINEAR[0xd5], 0, PCMA_TO_LINEAR[0]]);
 });
 
 test("a reader who leaves early leaves no file open", async () => {
-  const file = wavView([await openChannel(trackFile("mulaw", new Uint8Array(100_000)), 0)], 8_000);
+  const file = wavView([await channelOf(trackFile("mulaw", new Uint8Array(100_000)), 0)], 8_000);
   const stream = file.open(0, file.length - 1);
   await new Promise((resolve) => stream.once("data", resolve));
   stream.destroy();

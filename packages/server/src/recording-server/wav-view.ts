@@ -1,4 +1,3 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import {
   maxWavDataBytes,
@@ -8,11 +7,15 @@ import {
   wavHeaderBytes,
   writeWavHeader,
 } from "@callfork/protocol/audio";
+import type { FileReader } from "./files/file-reader.ts";
 import type { MediaFile } from "./ports.ts";
+
+/** Opens a track's file; undefined when there is none. Whoever asks closes it. */
+export type OpenFile = () => Promise<FileReader | undefined>;
 
 /** One track file as a channel. */
 export interface Channel {
-  readonly path: string;
+  readonly open: OpenFile;
   /** Frames of silence before its first sample. */
   readonly offset: number;
   /** Samples that were there when it was opened. */
@@ -28,22 +31,15 @@ const CHUNK_FRAMES = 8_192;
 const HEADER_BYTES = wavHeaderBytes("pcm");
 
 /** Looks at a track file; one that is still being written has the samples that are in it now, a missing one none. */
-export async function openChannel(path: string, offset: number): Promise<Channel> {
-  const none: Channel = { path, offset: 0, samples: 0, dataOffset: 0, table: PCMU_TO_LINEAR };
-  let file: FileHandle;
+export async function openChannel(open: OpenFile, offset: number): Promise<Channel> {
+  const none: Channel = { open, offset: 0, samples: 0, dataOffset: 0, table: PCMU_TO_LINEAR };
+  const file = await open();
+  if (file === undefined) return none; // no packet ever came
   try {
-    file = await open(path, "r");
-  } catch {
-    return none; // no packet ever came
-  }
-  try {
-    const { size } = await file.stat();
-    const start = new Uint8Array(wavHeaderBytes("mulaw"));
-    await file.read(start, 0, start.length, 0);
-    const info = parseWav(start, size);
+    const info = parseWav(await file.read(0, wavHeaderBytes("mulaw")), file.size);
     if (!info.ok) return none;
     const { dataBytes: samples, dataOffset, format } = info.value;
-    return { path, offset, samples, dataOffset, table: format === "alaw" ? PCMA_TO_LINEAR : PCMU_TO_LINEAR };
+    return { open, offset, samples, dataOffset, table: format === "alaw" ? PCMA_TO_LINEAR : PCMU_TO_LINEAR };
   } finally {
     await file.close();
   }
@@ -88,10 +84,10 @@ async function* octets(
   const frameBytes = 2 * channels.length;
   const first = Math.max(start - HEADER_BYTES, 0);
   const last = end - HEADER_BYTES;
-  const files: (FileHandle | undefined)[] = [];
+  const files: (FileReader | undefined)[] = [];
   try {
     for (const channel of channels) {
-      files.push(channel.samples === 0 ? undefined : await open(channel.path, "r"));
+      files.push(channel.samples === 0 ? undefined : await channel.open());
     }
     for (let at = first; at <= last; ) {
       const frame = Math.floor(at / frameBytes);
@@ -114,7 +110,7 @@ async function* octets(
 /** Writes what one channel has of `frames` frames from `frame` on; the rest stays zero, which is silence. */
 async function decodeInto(
   chunk: Uint8Array,
-  file: FileHandle,
+  file: FileReader,
   channel: Channel,
   frame: number,
   frames: number,
@@ -124,14 +120,8 @@ async function decodeInto(
   const from = Math.max(frame, channel.offset);
   const to = Math.min(frame + frames, channel.offset + channel.samples);
   if (to <= from) return;
-  const codes = new Uint8Array(to - from);
-  const position = channel.dataOffset + from - channel.offset;
-  let done = 0;
-  while (done < codes.length) {
-    const { bytesRead } = await file.read(codes, done, codes.length - done, position + done);
-    if (bytesRead === 0) throw new Error(`${channel.path} became shorter while it was read`);
-    done += bytesRead;
-  }
+  const codes = await file.read(channel.dataOffset + from - channel.offset, to - from);
+  if (codes.length < to - from) throw new Error(`${file.name} became shorter while it was read`);
   const view = new DataView(chunk.buffer);
   let at = (from - frame) * frameBytes + byteOffset;
   for (const code of codes) {

@@ -32,7 +32,7 @@ test("what is appended stands in the file, in order, silence included", () => {
     ["alaw", PCMA_SILENCE],
   ] as const) {
     const path = freshPath();
-    const file = new TrackFile(path, format, 8_000);
+    const file = new TrackFile({ path }, format, 8_000);
     file.append(octets(160), format);
     file.silence(20_001);
     file.append(octets(9_000, 5), format);
@@ -49,7 +49,7 @@ test("what is appended stands in the file, in order, silence included", () => {
 
 test("audio of the other law is converted, so that the file has one format", () => {
   const path = freshPath();
-  const file = new TrackFile(path, "alaw", 8_000);
+  const file = new TrackFile({ path }, "alaw", 8_000);
   const heard = octets(256);
   file.append(heard, "mulaw");
   file.close();
@@ -63,7 +63,7 @@ test("audio of the other law is converted, so that the file has one format", () 
 
 test("a file that is being written reads as far as it was flushed", () => {
   const path = freshPath();
-  const file = new TrackFile(path, "mulaw", 8_000);
+  const file = new TrackFile({ path }, "mulaw", 8_000);
   assert.deepEqual(read(path).data.length, 0);
   file.append(octets(500), "mulaw");
   file.flush();
@@ -76,23 +76,23 @@ test("a file that is being written reads as far as it was flushed", () => {
 test("a file that was never closed is repaired by its length", () => {
   for (const length of [0, 1, 160, 8_191]) {
     const path = freshPath();
-    const file = new TrackFile(path, "mulaw", 8_000);
+    const file = new TrackFile({ path }, "mulaw", 8_000);
     file.append(octets(length), "mulaw");
     file.flush(); // and then the process is killed
-    assert.equal(repairTrackFile(path), length);
+    assert.equal(repairTrackFile({ path }), length);
     assert.deepEqual(read(path), { data: octets(length), truncated: false, format: "mulaw" });
-    assert.equal(repairTrackFile(path), length, "twice is as once");
+    assert.equal(repairTrackFile({ path }), length, "twice is as once");
     file.close();
   }
 });
 
 test("a file that was closed stays as it is, its pad octet is no audio", () => {
   const path = freshPath();
-  const file = new TrackFile(path, "alaw", 8_000);
+  const file = new TrackFile({ path }, "alaw", 8_000);
   file.append(octets(161), "alaw");
   file.close();
   const before = readFileSync(path);
-  assert.equal(repairTrackFile(path), 161);
+  assert.equal(repairTrackFile({ path }), 161);
   assert.deepEqual(readFileSync(path), before);
 });
 
@@ -104,25 +104,25 @@ test("a file without a whole header has nothing to repair", () => {
   ]) {
     const path = freshPath();
     writeFileSync(path, content);
-    assert.equal(repairTrackFile(path), undefined);
+    assert.equal(repairTrackFile({ path }), undefined);
     assert.equal(readFileSync(path, "utf8"), content);
   }
 });
 
 test("a file cut in its middle keeps what is left", () => {
   const path = freshPath();
-  const file = new TrackFile(path, "mulaw", 8_000);
+  const file = new TrackFile({ path }, "mulaw", 8_000);
   file.append(octets(1_000), "mulaw");
   file.close();
   truncateSync(path, 58 + 300);
-  assert.equal(repairTrackFile(path), 300);
+  assert.equal(repairTrackFile({ path }), 300);
   assert.deepEqual(read(path).data, octets(300));
   appendFileSync(path, octets(4));
-  assert.equal(repairTrackFile(path), 300, "what stands behind the audio is not audio");
+  assert.equal(repairTrackFile({ path }), 300, "what stands behind the audio is not audio");
 });
 
 test("a file that is there already is not overwritten", () => {
   const path = freshPath();
-  new TrackFile(path, "mulaw", 8_000).close();
-  assert.throws(() => new TrackFile(path, "mulaw", 8_000), { code: "EEXIST" });
+  new TrackFile({ path }, "mulaw", 8_000).close();
+  assert.throws(() => new TrackFile({ path }, "mulaw", 8_000), { code: "EEXIST" });
 });

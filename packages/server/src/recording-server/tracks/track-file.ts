@@ -1,4 +1,3 @@
-import { closeSync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import {
   decodePcma,
   decodePcmu,
@@ -11,6 +10,7 @@ import {
   wavHeaderBytes,
   writeWavHeader,
 } from "@callfork/protocol/audio";
+import { createFile, type FilePlace, type FileWriter, reopenFile } from "../files/file-writer.ts";
 
 /** How a track lies on the disk: G.711 as it came, in a WAV file that players read. */
 export type TrackFormat = "mulaw" | "alaw";
@@ -25,18 +25,17 @@ const BUFFER_BYTES = 8_192;
  */
 export class TrackFile {
   readonly format: TrackFormat;
-  readonly #descriptor: number;
+  readonly #file: FileWriter;
   readonly #clockRateHz: number;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #buffered = 0;
   #written = 0;
 
   /** Makes the file; one that exists is an error. */
-  constructor(path: string, format: TrackFormat, clockRateHz: number) {
+  constructor(place: FilePlace, format: TrackFormat, clockRateHz: number) {
     this.format = format;
     this.#clockRateHz = clockRateHz;
-    this.#descriptor = openSync(path, "wx", 0o600);
-    writeAll(this.#descriptor, header(format, clockRateHz, 0), 0);
+    this.#file = createFile(place, header(format, clockRateHz, 0));
   }
 
   /** Octets of audio so far, those in the buffer included. */
@@ -58,8 +57,7 @@ export class TrackFile {
 
   flush(): void {
     if (this.#buffered === 0) return;
-    const at = wavHeaderBytes(this.format) + this.#written;
-    writeAll(this.#descriptor, this.#buffer.subarray(0, this.#buffered), at);
+    this.#file.append(this.#buffer.subarray(0, this.#buffered));
     this.#written += this.#buffered;
     this.#buffered = 0;
   }
@@ -68,11 +66,11 @@ export class TrackFile {
   close(): void {
     try {
       this.flush();
-      finish(this.#descriptor, this.format, this.#clockRateHz, this.#written);
-      fdatasyncSync(this.#descriptor);
-    } finally {
-      closeSync(this.#descriptor);
+    } catch (error) {
+      this.#file.abandon();
+      throw error;
     }
+    finish(this.#file, this.format, this.#clockRateHz, this.#written);
   }
 
   #put(octets: Uint8Array): void {
@@ -95,37 +93,35 @@ export class TrackFile {
  *
  * @returns octets of audio; undefined when the file holds no whole header
  */
-export function repairTrackFile(path: string): number | undefined {
-  const descriptor = openSync(path, "r+");
-  try {
-    const { size } = fstatSync(descriptor);
-    const start = new Uint8Array(wavHeaderBytes("mulaw"));
-    readSync(descriptor, start, 0, start.length, 0);
-    const info = parseWav(start, size);
-    if (!info.ok || info.value.format === "pcm") return undefined;
-    const { dataBytes, format, sampleRateHz } = info.value;
-    finish(descriptor, format, sampleRateHz, dataBytes);
-    fdatasyncSync(descriptor);
-    return dataBytes;
-  } finally {
-    closeSync(descriptor);
+export function repairTrackFile(place: FilePlace): number | undefined {
+  const file = reopenFile(place, wavHeaderBytes("mulaw"));
+  if (file === undefined) return undefined;
+  const info = parseWav(file.header, file.size);
+  if (!info.ok || info.value.format === "pcm") {
+    file.abandon();
+    return undefined;
   }
+  const { dataBytes, format, sampleRateHz } = info.value;
+  finish(file, format, sampleRateHz, dataBytes);
+  return dataBytes;
 }
 
 function header(format: TrackFormat, sampleRateHz: number, dataBytes: number): Uint8Array {
   return writeWavHeader({ channels: 1, sampleRateHz, bitsPerSample: 8, format, dataBytes });
 }
 
-function finish(descriptor: number, format: TrackFormat, clockRateHz: number, dataBytes: number): void {
-  writeAll(descriptor, header(format, clockRateHz, dataBytes), 0);
-  // RIFF chunks have even length; the pad octet is not part of the data.
-  if (dataBytes % 2 === 1) writeAll(descriptor, new Uint8Array(1), wavHeaderBytes(format) + dataBytes);
-}
-
-function writeAll(descriptor: number, octets: Uint8Array, at: number): void {
-  for (let done = 0; done < octets.length; ) {
-    done += writeSync(descriptor, octets, done, octets.length - done, at + done);
+/** Sets the sizes in the header and closes the file. */
+function finish(file: FileWriter, format: TrackFormat, clockRateHz: number, dataBytes: number): void {
+  try {
+    // RIFF chunks have even length; the pad octet is not part of the data. One that was closed has it already.
+    const isPadded = file.size > wavHeaderBytes(format) + dataBytes;
+    if (dataBytes % 2 === 1 && !isPadded) file.append(new Uint8Array(1));
+    file.setHeader(header(format, clockRateHz, dataBytes));
+  } catch (error) {
+    file.abandon();
+    throw error;
   }
+  file.close();
 }
 
 function convert(payload: Uint8Array, from: TrackFormat): Uint8Array {

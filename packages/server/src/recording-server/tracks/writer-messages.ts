@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { FilePlace } from "../files/file-writer.ts";
 import type { TrackCounters } from "./track-assembler.ts";
 import type { TrackFormat } from "./track-file.ts";
 
@@ -7,7 +8,7 @@ export type WriterCommand =
   | {
       readonly kind: "open";
       readonly track: number;
-      readonly path: string;
+      readonly place: FilePlace;
       readonly clockRateHz: number;
       readonly formats: readonly (readonly [payloadType: number, format: TrackFormat])[];
       /** Where a media worker posts its batches; transferred. */

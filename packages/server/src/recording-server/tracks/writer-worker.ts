@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { readReceivedBatch } from "../../media/index.ts";
+import type { FilePlace } from "../files/file-writer.ts";
 import { SenderClock } from "./sender-clock.ts";
 import { TrackAssembler, type TrackSink } from "./track-assembler.ts";
 import { TrackFile, type TrackFormat } from "./track-file.ts";
@@ -18,7 +19,7 @@ interface LiveTrackEvents {
 /** One track being written. A disk that fails is told once; the audio that it refuses is counted. */
 class LiveTrack implements TrackSink {
   readonly batches: MessagePort;
-  readonly #path: string;
+  readonly #place: FilePlace;
   readonly #clockRateHz: number;
   readonly #formats = new Map<number, TrackFormat>();
   readonly #payloadTypes = new Set<number>();
@@ -34,7 +35,7 @@ class LiveTrack implements TrackSink {
 
   constructor(command: Extract<WriterCommand, { kind: "open" }>, tell: LiveTrackEvents) {
     this.batches = command.batches;
-    this.#path = command.path;
+    this.#place = command.place;
     this.#clockRateHz = command.clockRateHz;
     this.#tell = tell;
     this.addFormats(command.formats);
@@ -125,7 +126,7 @@ class LiveTrack implements TrackSink {
   }
 
   #opened(format: TrackFormat): TrackFile {
-    this.#file ??= new TrackFile(this.#path, format, this.#clockRateHz);
+    this.#file ??= new TrackFile(this.#place, format, this.#clockRateHz);
     return this.#file;
   }
 

@@ -193,7 +193,7 @@ test("after kill -9 everything but the last second is in the file", async (t) =>
     if (posted >= 125) child.kill("SIGKILL"); // 2.5 s
   }
   assert.deepEqual(await exited, [null, "SIGKILL"]);
-  const samples = repairTrackFile(path);
+  const samples = repairTrackFile({ path });
   assert.ok(samples !== undefined && samples >= (posted - 50) * 160, `${samples} of ${posted * 160} samples`);
   assert.deepEqual(audioIn(path), expected(posted).subarray(0, samples));
 });

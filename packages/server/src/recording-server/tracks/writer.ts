@@ -1,10 +1,10 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { Log } from "../../observe/index.ts";
+import type { FilePlace } from "../files/file-writer.ts";
 import type { TrackFormat } from "./track-file.ts";
 import type { TrackSummary, WriterCommand, WriterReport } from "./writer-messages.ts";
 
-export interface OpenTrack {
-  readonly path: string;
+export interface OpenTrack extends FilePlace {
   readonly clockRateHz: number;
   readonly formats: readonly (readonly [payloadType: number, format: TrackFormat])[];
   /** The first packet was written; epoch milliseconds. */
@@ -61,8 +61,8 @@ export class TrackWriter {
     const track = ++this.#lastTrack;
     const { port1: sink, port2: batches } = new MessageChannel();
     this.#tracks.set(track, options);
-    const { path, clockRateHz, formats } = options;
-    this.#tell({ kind: "open", track, path, clockRateHz, formats, batches }, [batches]);
+    const { path, key, clockRateHz, formats } = options;
+    this.#tell({ kind: "open", track, place: { path, key }, clockRateHz, formats, batches }, [batches]);
     return {
       sink,
       addFormats: (more) => this.#tell({ kind: "formats", track, formats: more }),
