@@ -13,6 +13,7 @@ import { TestPhone } from "@callfork/testkit";
 import { createCalls, NO_PEER_CERTIFICATE } from "../../packages/server/src/calls/index.ts";
 import {
   createRecordingClient,
+  DEFAULT_CONNECTOR_SETTINGS,
   type RecordingClient,
 } from "../../packages/server/src/recording-client/index.ts";
 import { createDirector } from "../../packages/server/src/verbs/index.ts";
@@ -211,12 +212,7 @@ async function forked(
         username: null,
         password: null,
         ...NO_PEER_CERTIFICATE,
-        settings: {
-          parameterTransport: "metadata",
-          extensionNamespace: null,
-          callData: false,
-          optionsIntervalSeconds: null,
-        },
+        settings: DEFAULT_CONNECTOR_SETTINGS,
         dateCreated: 0,
         dateUpdated: 0,
       }),

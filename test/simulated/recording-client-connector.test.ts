@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ConnectorRecord } from "../../packages/server/src/recording-client/index.ts";
+import {
+  type ConnectorRecord,
+  DEFAULT_CONNECTOR_SETTINGS,
+} from "../../packages/server/src/recording-client/index.ts";
 import { RECORDER, RecordingWorld } from "./recording-world.ts";
 
 const SECOND = "10.0.0.10";
-const DEFAULTS: ConnectorRecord["settings"] = {
-  parameterTransport: "metadata",
-  extensionNamespace: null,
-  callData: false,
-  optionsIntervalSeconds: null,
-};
+const DEFAULTS = DEFAULT_CONNECTOR_SETTINGS;
 
 async function started(
   settings: Partial<ConnectorRecord["settings"]>,

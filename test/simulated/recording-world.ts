@@ -39,6 +39,7 @@ import type { Alert } from "../../packages/server/src/observe/index.ts";
 import {
   type ConnectorRecord,
   createRecordingClient,
+  DEFAULT_CONNECTOR_SETTINGS,
   type RecordingClient,
   type RecordingClientOptions,
   type SiprecStore,
@@ -337,12 +338,7 @@ export class RecordingWorld {
       username: null,
       password: null,
       ...NO_PEER_CERTIFICATE,
-      settings: {
-        parameterTransport: "metadata",
-        extensionNamespace: null,
-        callData: false,
-        optionsIntervalSeconds: null,
-      },
+      settings: DEFAULT_CONNECTOR_SETTINGS,
       dateCreated: 0,
       dateUpdated: 0,
       ...change,

@@ -38,6 +38,12 @@ export interface ConnectorSettings {
   readonly extensionNamespace: string | null;
   readonly callData: boolean;
   readonly optionsIntervalSeconds: number | null;
+  readonly parallel: readonly string[];
+  readonly policy: "optional" | "mandatory";
+  readonly onUnrecorded: "continue" | "announce" | "end-call";
+  readonly unrecordedLimitSeconds: number | null;
+  readonly announcementUrl: string | null;
+  readonly recorderStarts: boolean;
 }
 
 export type ConnectorChange = {

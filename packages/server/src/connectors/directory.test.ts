@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Alert } from "../observe/index.ts";
-import type { ConnectorRecord } from "../recording-client/index.ts";
+import { type ConnectorRecord, DEFAULT_CONNECTOR_SETTINGS } from "../recording-client/index.ts";
 import { createConnectorDirectory } from "./directory.ts";
 
 function directoryOf(sipUris: readonly string[]) {
@@ -18,12 +18,7 @@ function directoryOf(sipUris: readonly string[]) {
     certificate: null,
     privateKey: null,
     certificateAuthority: null,
-    settings: {
-      parameterTransport: "metadata",
-      extensionNamespace: null,
-      callData: false,
-      optionsIntervalSeconds: null,
-    },
+    settings: DEFAULT_CONNECTOR_SETTINGS,
     dateCreated: 1,
     dateUpdated: 1,
   };

@@ -1,3 +1,9 @@
 export type { RecordingClient, RecordingClientLimits, RecordingClientOptions } from "./options.ts";
-export type { ConnectorDirectory, ConnectorRecord, ConnectorSettings, SiprecStore } from "./ports.ts";
+export {
+  type ConnectorDirectory,
+  type ConnectorRecord,
+  type ConnectorSettings,
+  DEFAULT_CONNECTOR_SETTINGS,
+  type SiprecStore,
+} from "./ports.ts";
 export { createRecordingClient } from "./recording-client.ts";

@@ -26,7 +26,33 @@ export interface ConnectorSettings {
   readonly callData: boolean;
   /** Asks its recorders by OPTIONS whether they are there, every so many seconds; null: never. */
   readonly optionsIntervalSeconds: number | null;
+  /** Names of other connectors that record beside this one whenever this one is asked for; theirs are not followed. */
+  readonly parallel: readonly string[];
+  /** Whether a call has to be recorded here. */
+  readonly policy: "optional" | "mandatory";
+  /** Mandatory, and no recorder takes it: what becomes of the call. */
+  readonly onUnrecorded: "continue" | "announce" | "end-call";
+  /** How long a call may go unrecorded before that; null: until the recorders have been given up. */
+  readonly unrecordedLimitSeconds: number | null;
+  /** WAV file that is announced; null: three falling tones. */
+  readonly announcementUrl: string | null;
+  /** Its recorders may start sessions by themselves (RFC 7866 §7.2). */
+  readonly recorderStarts: boolean;
 }
+
+/** Of a connector nobody has set anything for. */
+export const DEFAULT_CONNECTOR_SETTINGS: ConnectorSettings = {
+  parameterTransport: "metadata",
+  extensionNamespace: null,
+  callData: false,
+  optionsIntervalSeconds: null,
+  parallel: [],
+  policy: "optional",
+  onUnrecorded: "continue",
+  unrecordedLimitSeconds: null,
+  announcementUrl: null,
+  recorderStarts: false,
+};
 
 export interface ConnectorDirectory {
   find(accountSid: string, uniqueName: string): Promise<ConnectorRecord | undefined>;

@@ -1,6 +1,10 @@
 import type { Selectable, Updateable } from "kysely";
 import type { ApiStore, ConnectorChange, ConnectorView } from "../api/index.ts";
-import type { ConnectorDirectory, ConnectorSettings } from "../recording-client/index.ts";
+import {
+  type ConnectorDirectory,
+  type ConnectorSettings,
+  DEFAULT_CONNECTOR_SETTINGS,
+} from "../recording-client/index.ts";
 import { given, namedUniquely, readJson, type StoreContext } from "./context.ts";
 import type { ConnectorRow } from "./schema.ts";
 import type { SecretPlace } from "./vault.ts";
@@ -137,14 +141,6 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
   };
 }
 
-/** Of a connector nobody has set anything for. */
-const DEFAULT_SETTINGS: ConnectorSettings = {
-  parameterTransport: "metadata",
-  extensionNamespace: null,
-  callData: false,
-  optionsIntervalSeconds: null,
-};
-
 const settingsOf = ({ settings }: Pick<Selectable<ConnectorRow>, "settings">): Partial<ConnectorSettings> =>
   settings === null ? {} : readJson(settings);
 
@@ -167,7 +163,7 @@ function viewOf(row: Selectable<ConnectorRow>): ConnectorView {
     certificate: row.certificate,
     hasPrivateKey: row.private_key !== null,
     certificateAuthority: row.certificate_authority,
-    settings: { ...DEFAULT_SETTINGS, ...settingsOf(row) },
+    settings: { ...DEFAULT_CONNECTOR_SETTINGS, ...settingsOf(row) },
     dateCreated: row.date_created,
     dateUpdated: row.date_updated,
   };

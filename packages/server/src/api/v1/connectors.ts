@@ -13,6 +13,7 @@ import {
   list,
   required,
   text,
+  url,
   type Values,
 } from "../http/fields.ts";
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
@@ -38,6 +39,12 @@ export const CONNECTOR_SCHEMA = Type.Object(
     extension_namespace: textOrNull,
     call_data: Type.Boolean(),
     options_interval: Type.Union([Type.Integer(), Type.Null()], { description: "Seconds" }),
+    parallel: Type.Array(Type.String(), { description: "Connectors that record beside this one" }),
+    policy: Type.Enum(["optional", "mandatory"]),
+    on_unrecorded: Type.Enum(["continue", "announce", "end-call"]),
+    unrecorded_limit: Type.Union([Type.Integer(), Type.Null()], { description: "Seconds" }),
+    announcement_url: textOrNull,
+    recorder_starts: Type.Boolean(),
     date_created: Type.String(),
     date_updated: Type.String(),
     url: Type.String(),
@@ -116,6 +123,32 @@ const CHANGE_FIELDS = {
       description: "Seconds between two OPTIONS to each recorder; those that do not answer are called last",
     }),
   ),
+  Parallel: list(text({ code: 20422, description: "Unique name of another connector" }), {
+    max: 4,
+    description: "Connectors that record beside this one whenever it is asked for; empty: none",
+  }),
+  Policy: choice(["optional", "mandatory"], {
+    code: 20422,
+    description: "Whether a call has to be recorded here",
+  }),
+  OnUnrecorded: choice(["continue", "announce", "end-call"], {
+    code: 20422,
+    description: "Mandatory, and no recorder takes it: what becomes of the call",
+  }),
+  UnrecordedLimit: clearable(
+    integer({
+      code: 20422,
+      min: 1,
+      max: 3600,
+      description:
+        "Seconds that a call may go unrecorded before that; empty: until all recorders have failed",
+    }),
+  ),
+  AnnouncementUrl: clearable(url(20422)),
+  RecorderStarts: choice(["true", "false"], {
+    code: 20422,
+    description: "Its recorders may start sessions by themselves",
+  }),
 } as const satisfies Fields;
 
 const CREATE_FIELDS = {
@@ -213,6 +246,12 @@ function change(body: Values<typeof CHANGE_FIELDS>): ConnectorChange {
     extensionNamespace: body.ExtensionNamespace,
     callData: body.CallData && body.CallData === "true",
     optionsIntervalSeconds: body.OptionsInterval,
+    parallel: body.Parallel,
+    policy: body.Policy,
+    onUnrecorded: body.OnUnrecorded,
+    unrecordedLimitSeconds: body.UnrecordedLimit,
+    announcementUrl: body.AnnouncementUrl,
+    recorderStarts: body.RecorderStarts && body.RecorderStarts === "true",
   });
   return defined({
     ...(Object.keys(settings).length > 0 && { settings }),
@@ -241,6 +280,12 @@ export function showConnector(connector: ConnectorView, base: string): object {
     extension_namespace: connector.settings.extensionNamespace,
     call_data: connector.settings.callData,
     options_interval: connector.settings.optionsIntervalSeconds,
+    parallel: connector.settings.parallel,
+    policy: connector.settings.policy,
+    on_unrecorded: connector.settings.onUnrecorded,
+    unrecorded_limit: connector.settings.unrecordedLimitSeconds,
+    announcement_url: connector.settings.announcementUrl,
+    recorder_starts: connector.settings.recorderStarts,
     date_created: iso8601(connector.dateCreated),
     date_updated: iso8601(connector.dateUpdated),
     url: `${base}${V1}/Connectors/${connector.sid}`,
