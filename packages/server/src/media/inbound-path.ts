@@ -58,14 +58,16 @@ export class InboundPath {
 
   constructor(io: PacketIo, rtpPort: PortIndex, rtcpPort: PortIndex) {
     this.latch = new Latch(io, rtpPort);
-    this.rtcp = new RtcpPath(io, rtcpPort, this.srtp);
+    this.rtcp = new RtcpPath(io, rtcpPort, this.srtp, rtpPort);
   }
 
   expect(remote: MediaTarget | null): void {
     // 0.0.0.0 is how RFC 2543 puts a party on hold: there is nobody to send to (RFC 3264 §8.4).
     const known = remote !== null && !isUnspecified(remote.address);
     this.latch.expect(known ? remote.address : "", known ? remote.rtpPort : 0);
-    this.rtcp.expect(known ? remote.address : "", known ? remote.rtcpPort : 0);
+    const isMuxed = remote !== null && remote.rtcpPort === remote.rtpPort;
+    const rtcpAddress = remote?.rtcpAddress ?? remote?.address ?? "";
+    this.rtcp.expect(known ? rtcpAddress : "", known ? remote.rtcpPort : 0, isMuxed);
   }
 
   agree(types: Iterable<readonly [payloadType: number, clockRateHz: number]>, telephoneEvent = -1): void {

@@ -20,6 +20,7 @@ export type {
   LegCodec,
   LegConnection,
   LegOptions,
+  MediaEdge,
   MediaEvent,
   MediaId,
   MediaPlane,

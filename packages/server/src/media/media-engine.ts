@@ -4,6 +4,7 @@ import { Fork } from "./fork.ts";
 import { Leg } from "./leg.ts";
 import type { MediaContext } from "./media-context.ts";
 import { PacketSink } from "./packet-sink.ts";
+import { Passage } from "./passage.ts";
 import { Player } from "./player.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { Receiver } from "./receiver.ts";
@@ -71,7 +72,11 @@ export class MediaEngine implements PacketIoHandlers {
     const owner = this.#owners.get(command.id);
     switch (command.kind) {
       case "open-leg":
-        this.#open(command, command.pair, (rtp, rtcp) => new Leg(this.#context, command.id, rtp, rtcp));
+        this.#open(command, command.pair, (rtp, rtcp) =>
+          command.isPassage
+            ? new Passage(this.#context, command.id, rtp, rtcp)
+            : new Leg(this.#context, command.id, rtp, rtcp),
+        );
         break;
       case "open-fork":
         this.#openFork(command);
@@ -84,12 +89,13 @@ export class MediaEngine implements PacketIoHandlers {
         break;
       case "connect-leg":
         if (owner instanceof Leg) owner.connect(command.connection, now);
+        if (owner instanceof Passage) owner.connect(command.connection);
         break;
       case "bridge":
         this.#bridge(owner, this.#owners.get(command.other), command.aToB, command.bToA);
         break;
       case "unbridge":
-        if (owner instanceof Leg) this.#unbridge(owner);
+        if (owner instanceof Leg || owner instanceof Passage) unbridge(owner);
         break;
       case "play":
         this.#play(owner, command.question, command.options, now);
@@ -199,16 +205,16 @@ export class MediaEngine implements PacketIoHandlers {
     aToB: ReadonlyMap<number, number>,
     bToA: ReadonlyMap<number, number>,
   ): void {
-    if (!(a instanceof Leg) || !(b instanceof Leg) || a === b) return;
-    if (a.peer !== b) this.#unbridge(a);
-    if (b.peer !== a) this.#unbridge(b);
+    if (a === b) return;
+    if (a instanceof Passage && b instanceof Passage) {
+      part(a, b);
+      a.bridge(b);
+      b.bridge(a);
+    }
+    if (!(a instanceof Leg) || !(b instanceof Leg)) return;
+    part(a, b);
     a.bridge(b, aToB);
     b.bridge(a, bToA);
-  }
-
-  #unbridge(leg: Leg): void {
-    leg.peer?.unbridge();
-    leg.unbridge();
   }
 
   #play(owner: PortOwner | undefined, question: number, options: PlayOptions, now: number): void {
@@ -254,9 +260,10 @@ export class MediaEngine implements PacketIoHandlers {
     }
     if (owner instanceof Leg) {
       this.#endPlay(owner, false);
-      this.#unbridge(owner);
+      unbridge(owner);
       for (const fork of [...owner.inboundForks, ...owner.outboundForks]) this.#forkLegs.delete(fork.id);
     }
+    if (owner instanceof Passage) unbridge(owner);
     if (owner instanceof Fork) {
       const leg = this.#forkLegs.get(id);
       this.#forkLegs.delete(id);
@@ -280,4 +287,17 @@ export class MediaEngine implements PacketIoHandlers {
   #arm(): void {
     this.#context.io.wakeAt(Math.min(this.#playAt, this.#flushAt, this.#tickAt));
   }
+}
+
+type Joined = Leg | Passage;
+
+function unbridge(one: Joined): void {
+  one.peer?.unbridge();
+  one.unbridge();
+}
+
+/** From whomever they were joined with before, unless that was each other. */
+function part(a: Joined, b: Joined): void {
+  if (a.peer !== b) unbridge(a);
+  if (b.peer !== a) unbridge(b);
 }

@@ -13,6 +13,7 @@ import type {
   ForkOptions,
   LegConnection,
   LegOptions,
+  MediaEdge,
   MediaEvent,
   MediaId,
   MediaPlane,
@@ -23,7 +24,7 @@ import type {
   PlayOptions,
   ReceiverOptions,
 } from "./types.ts";
-import type { PairAddress, WorkerCommand } from "./worker-messages.ts";
+import type { PairAddress, WorkerAnswer, WorkerCommand } from "./worker-messages.ts";
 
 export interface MediaPlaneOptions {
   /** What goes into the SDP. Without it: the address of ours on the route to the remote address. */
@@ -32,6 +33,7 @@ export interface MediaPlaneOptions {
   readonly bindAddress?: string | undefined;
   /** Even/odd pairs are taken from here, both ends included. */
   readonly ports: { readonly first: number; readonly last: number };
+  readonly edges?: readonly MediaEdge[];
   readonly workers: number;
   readonly log: Log;
   /** How long a port pair rests after close, so that late packets of the old call meet nobody. Default 5,000. */
@@ -56,6 +58,8 @@ export async function createMediaPlane(options: MediaPlaneOptions): Promise<Medi
 interface Entry {
   readonly worker: MediaWorker;
   readonly group: string;
+  /** Where its port pair belongs. */
+  readonly pairs: PortPairs;
   /** Once it is bound. */
   rtpPort?: number;
   closing?: boolean;
@@ -65,6 +69,7 @@ interface Entry {
 class WorkerMediaPlane implements MediaPlane {
   readonly #options: MediaPlaneOptions;
   readonly #pairs: PortPairs;
+  readonly #edges: ReadonlyMap<string, MediaEdge & { readonly pairs: PortPairs }>;
   #workers: MediaWorker[] = [];
   readonly #entries = new Map<MediaId, Entry>();
   /** Where each group lives, and how many of it do. */
@@ -76,12 +81,20 @@ class WorkerMediaPlane implements MediaPlane {
 
   constructor(options: MediaPlaneOptions) {
     this.#options = options;
-    this.#pairs = new PortPairs({
-      ...options.ports,
-      drainMs: options.drainMs ?? DEFAULT_DRAIN_MS,
-      clock: createSystemClock(),
-      randomInt: (below) => randomInt(below),
-    });
+    const pairsOf = (ports: MediaPlaneOptions["ports"]) =>
+      new PortPairs({
+        ...ports,
+        drainMs: options.drainMs ?? DEFAULT_DRAIN_MS,
+        clock: createSystemClock(),
+        randomInt: (below) => randomInt(below),
+      });
+    this.#pairs = pairsOf(options.ports);
+    this.#edges = new Map(
+      (options.edges ?? []).map((edge) => [
+        edge.name,
+        { ...edge, pairs: pairsOf(edge.ports ?? options.ports) },
+      ]),
+    );
   }
 
   async start(): Promise<void> {
@@ -97,7 +110,14 @@ class WorkerMediaPlane implements MediaPlane {
 
   openLeg(options: LegOptions): Promise<MediaPort> {
     const worker = this.#workerOf(options.group);
-    return this.#open(worker, options, (id, pair, question) => ({ kind: "open-leg", id, pair, question }));
+    const isPassage = options.isPassage === true;
+    return this.#open(worker, options, (id, pair, question) => ({
+      kind: "open-leg",
+      id,
+      pair,
+      question,
+      isPassage,
+    }));
   }
 
   connectLeg(leg: MediaId, connection: LegConnection): void {
@@ -131,10 +151,10 @@ class WorkerMediaPlane implements MediaPlane {
   }
 
   async openFork(options: ForkOptions): Promise<MediaPort> {
-    const { leg, track, remoteAddress } = options;
+    const { leg, track, remoteAddress, edge } = options;
     const home = this.#entries.get(leg);
     if (home === undefined) throw new UnknownLegError(`no such leg: ${leg}`);
-    return this.#open(home.worker, { group: home.group, remoteAddress }, (id, pair, question) => ({
+    return this.#open(home.worker, { group: home.group, remoteAddress, edge }, (id, pair, question) => ({
       kind: "open-fork",
       id,
       pair,
@@ -201,17 +221,19 @@ class WorkerMediaPlane implements MediaPlane {
 
   async #open(
     worker: MediaWorker,
-    options: { readonly group: string; readonly remoteAddress?: string | undefined },
+    options: Pick<LegOptions, "group"> & {
+      readonly remoteAddress?: string | undefined;
+      edge?: string | undefined;
+    },
     command: OpenCommand,
   ): Promise<MediaPort> {
     if (this.#stopped) throw new MediaLostError("the media plane is stopped");
-    const address = this.#options.advertisedAddress ?? addressTowards(options.remoteAddress);
+    const { address, bindAddress, pairs } = this.#origin(options);
     const id = ++this.#lastId;
-    const entry: Entry = { worker, group: options.group, onEvent: [] };
+    const entry: Entry = { worker, group: options.group, pairs, onEvent: [] };
     this.#enter(id, entry);
     try {
-      const bindAddress = this.#options.bindAddress ?? (isLocalAddress(address) ? address : anyOf(address));
-      const rtpPort = await this.#bind(worker, id, bindAddress, command);
+      const rtpPort = await this.#bind(worker, id, { bindAddress, pairs }, command);
       entry.rtpPort = rtpPort;
       return { id, address, rtpPort, rtcpPort: rtpPort + 1 };
     } catch (error) {
@@ -220,29 +242,43 @@ class WorkerMediaPlane implements MediaPlane {
     }
   }
 
-  async #bind(worker: MediaWorker, id: MediaId, address: string, command: OpenCommand): Promise<number> {
+  /** What is told of us, and where the sockets are. */
+  #origin({ remoteAddress, edge: name }: { remoteAddress?: string | undefined; edge?: string | undefined }) {
+    if (name !== undefined) {
+      const edge = this.#edges.get(name);
+      if (edge === undefined) throw new MediaBindError(`no edge is named ${name}`);
+      return { address: edge.advertisedAddress, bindAddress: edge.bindAddress, pairs: edge.pairs };
+    }
+    const address = this.#options.advertisedAddress ?? addressTowards(remoteAddress);
+    const bindAddress = this.#options.bindAddress ?? (isLocalAddress(address) ? address : anyOf(address));
+    return { address, bindAddress, pairs: this.#pairs };
+  }
+
+  async #bind(
+    worker: MediaWorker,
+    id: MediaId,
+    { bindAddress: address, pairs }: { readonly bindAddress: string; readonly pairs: PortPairs },
+    command: OpenCommand,
+  ): Promise<number> {
     for (let attempt = 0; attempt < MAX_BIND_ATTEMPTS; attempt++) {
-      const rtpPort = this.#pairs.take();
-      const answer = await this.#askToBind(worker, id, { address, rtpPort }, command);
+      const rtpPort = pairs.take();
+      let answer: WorkerAnswer;
+      try {
+        answer = await worker.ask((question) => command(id, { address, rtpPort }, question));
+      } catch (error) {
+        pairs.release(rtpPort);
+        throw error;
+      }
       if (answer.kind === "opened") return rtpPort;
       if (answer.kind === "refused" && answer.inUse) {
-        this.#pairs.refuse(rtpPort);
+        pairs.refuse(rtpPort);
         continue;
       }
-      this.#pairs.release(rtpPort);
+      pairs.release(rtpPort);
       if (answer.kind === "refused") throw new MediaBindError(answer.message);
       throw new UnknownLegError("the leg or the sink is gone");
     }
     throw new MediaBindError(`${MAX_BIND_ATTEMPTS} port pairs in a row are held by others`);
-  }
-
-  async #askToBind(worker: MediaWorker, id: MediaId, pair: PairAddress, command: OpenCommand) {
-    try {
-      return await worker.ask((question) => command(id, pair, question));
-    } catch (error) {
-      this.#pairs.release(pair.rtpPort);
-      throw error;
-    }
   }
 
   async #askStats(id: MediaId, build: (question: number) => WorkerCommand): Promise<MediaStats | undefined> {
@@ -271,7 +307,7 @@ class WorkerMediaPlane implements MediaPlane {
   #leave(id: MediaId, entry: Entry): void {
     if (!this.#entries.delete(id)) return;
     entry.worker.ids.delete(id);
-    if (entry.rtpPort !== undefined) this.#pairs.release(entry.rtpPort);
+    if (entry.rtpPort !== undefined) entry.pairs.release(entry.rtpPort);
     const group = this.#groups.get(entry.group);
     if (group !== undefined && --group.users <= 0) this.#groups.delete(entry.group);
   }

@@ -4,11 +4,15 @@ import type { SrtpState } from "./srtp-state.ts";
 /**
  * Symmetric RTCP (RFC 4961) on one port: reports go to the signalled port until one comes from the party's address;
  * then they go where that came from. Reports from other addresses are not believed.
+ *
+ * Where both sides agreed on one port for RTP and RTCP (RFC 5761), reports leave by the RTP port and go where RTP goes.
  */
 export class RtcpPath {
   readonly #io: PacketIo;
   readonly #port: PortIndex;
   readonly #srtp: SrtpState;
+  readonly #rtpPort: PortIndex;
+  #isMuxed = false;
   #signalledAddress = "";
   #signalledPort = 0;
   /** The address that RTP comes from, once that is known. */
@@ -16,14 +20,17 @@ export class RtcpPath {
   #heard = false;
   #hasPeer = false;
 
-  constructor(io: PacketIo, port: PortIndex, srtp: SrtpState) {
+  /** @param rtpPort - what reports leave by where RTP and RTCP share a port */
+  constructor(io: PacketIo, port: PortIndex, srtp: SrtpState, rtpPort: PortIndex = port) {
     this.#io = io;
     this.#port = port;
     this.#srtp = srtp;
+    this.#rtpPort = rtpPort;
   }
 
   /** What signalling says; port 0 when it says nothing. */
-  expect(address: string, port: number): void {
+  expect(address: string, port: number, isMuxed = false): void {
+    this.#isMuxed = isMuxed;
     if (address === this.#signalledAddress && port === this.#signalledPort) return;
     this.#signalledAddress = address;
     this.#signalledPort = port;
@@ -48,7 +55,7 @@ export class RtcpPath {
     const address = batch.sourceAddress(index);
     if (address !== this.#rtpAddress && address !== this.#signalledAddress) return false;
     this.#heard = true;
-    this.#set(address, batch.sourcePort(index));
+    if (!this.#isMuxed) this.#set(address, batch.sourcePort(index));
     return true;
   }
 
@@ -60,7 +67,7 @@ export class RtcpPath {
     this.#io.slab.set(bytes, at);
     const length = sender === undefined ? bytes.length : sender.protectRtcp(this.#io.slab, at, bytes.length);
     if (length < 0) return false;
-    this.#io.send(this.#port, at, length);
+    this.#io.send(this.#isMuxed ? this.#rtpPort : this.#port, at, length);
     return true;
   }
 

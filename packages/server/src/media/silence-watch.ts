@@ -3,7 +3,7 @@ import type { MediaContext } from "./media-context.ts";
 import type { MediaId } from "./types.ts";
 
 /** A latched peer that is silent this long loses its hold on the port: its NAT may have given it another address. */
-const REOPEN_MS = 2000;
+export const REOPEN_MS = 2000;
 
 /** Tells when packets begin to come and when they cease, and reopens the latch of a silent port. */
 export class SilenceWatch {

@@ -57,6 +57,46 @@ test("both legs secured with different suites: each side hears the other", async
   assert.deepEqual((await alice.take(t, 20)).map(payloadOf), voices(20, 500));
 });
 
+test("a passage re-keys by leg: video and its RTCP come out bit for bit, SSRC and payload type included", async (t) => {
+  const plane = await startPlane(t, FIRST_PORT);
+  const srtp = keys("AEAD_AES_128_GCM");
+  const [alice, bob] = [await SecureParty.open(t, srtp), await TestParty.open(t)];
+  const open = () => plane.openLeg({ group: "CA1", isPassage: true });
+  const [a, b] = [await open(), await open()];
+  const video = {
+    direction: "sendrecv",
+    codecs: [{ name: "VP8", clockRateHz: 90_000, payloadType: 96 }],
+  } as const;
+  plane.connectLeg(a.id, { ...video, remote: alice.party.target, srtp });
+  plane.connectLeg(b.id, { ...video, remote: bob.target });
+  plane.bridge(a.id, b.id);
+  await plane.stats(a.id);
+  const frame = (i: number, ssrc: number) => packet(i, { ssrc, payloadType: 96, payload: voice(i, 1100) });
+  for (let i = 0; i < 20; i++) {
+    await alice.send(a, frame(i, 11));
+    await bob.send(b, frame(i, 22));
+  }
+  const heard = await bob.take(t, 20);
+  assert.deepEqual(
+    heard.map(({ bytes }) => Buffer.from(bytes)),
+    heard.map((_, i) => Buffer.from(buildRtp(frame(i, 11)))),
+  );
+  const back = await alice.take(t, 20);
+  assert.deepEqual(
+    back.map(({ ssrc, payload }) => [ssrc, Buffer.from(payload)]),
+    back.map((_, i) => [22, Buffer.from(voice(i, 1100))]),
+  );
+  const reports: RtcpPacket[] = [
+    { kind: "rr", ssrc: 11, reports: [] },
+    { kind: "other", packetType: 206, count: 1, body: Uint8Array.of(0, 0, 0, 11, 0, 0, 0, 22) },
+  ];
+  await alice.raw(a.rtcpPort, alice.protectReports(reports));
+  await until(t, () => bob.reports.length === 1);
+  assert.deepEqual(Buffer.from(formatRtcp(bob.reports[0]!.packets)), Buffer.from(formatRtcp(reports)));
+  await alice.raw(a.rtpPort, buildRtp(frame(30, 11)));
+  await untilStats(t, plane, a.id, ({ rejected }) => rejected === 1);
+});
+
 test("[R3711-3.3-3] forged, repeated and clear packets are dropped and counted, and the call goes on", async (t) => {
   const { plane, a, alice, bob } = await bridged(t, keys("AES_CM_128_HMAC_SHA1_80"));
   const good = alice.protect(packet(0));

@@ -5,7 +5,7 @@ import type { StreamStats } from "./types.ts";
 
 type WallAt = (monotonic: number) => number;
 
-const NOTHING: StreamStats = {
+export const NO_PACKETS: StreamStats = {
   ssrc: null,
   packets: 0,
   octets: 0,
@@ -19,7 +19,7 @@ const NOTHING: StreamStats = {
 };
 
 export function receivedStats(stream: ReceivedStream | undefined, wallAt: WallAt): StreamStats {
-  if (stream?.current === undefined) return NOTHING;
+  if (stream?.current === undefined) return NO_PACKETS;
   return {
     ssrc: stream.current.ssrc,
     packets: stream.packets,
@@ -40,9 +40,9 @@ export function sentStats(
   report: ReportBlock | undefined,
   wallAt: WallAt,
 ): StreamStats {
-  if (stream === undefined) return NOTHING;
+  if (stream === undefined) return NO_PACKETS;
   return {
-    ...NOTHING,
+    ...NO_PACKETS,
     ssrc: stream.ssrc,
     packets: stream.packets,
     octets: stream.octets,

@@ -1,6 +1,17 @@
 import type { MessagePort } from "node:worker_threads";
 import type { SrtpKeying } from "@callfork/protocol/srtp";
 
+/** A local address that forks leave from when they are told so. */
+export interface MediaEdge {
+  readonly name: string;
+  /** Where sockets are bound, and so the source of packets. */
+  readonly bindAddress: string;
+  /** What goes into the SDP. */
+  readonly advertisedAddress: string;
+  /** Even/odd pairs are taken from here; by default from the range of all. */
+  readonly ports?: { readonly first: number; readonly last: number } | undefined;
+}
+
 /** Names one leg, fork or receiver of the media plane, for its lifetime. */
 export type MediaId = number;
 
@@ -18,7 +29,10 @@ export interface MediaPort {
 export interface MediaTarget {
   readonly address: string;
   readonly rtpPort: number;
+  /** The same as `rtpPort`: RTP and RTCP share the ports of both sides (RFC 5761). */
   readonly rtcpPort: number;
+  /** Where RTCP goes when that is another machine (RFC 3605). */
+  readonly rtcpAddress?: string | undefined;
 }
 
 /** A codec as negotiated on one leg. */
@@ -33,6 +47,11 @@ export interface LegOptions {
   readonly group: string;
   /** The far end's address, to pick our own address by the route to it; the configured one where there is none. */
   readonly remoteAddress?: string;
+  /**
+   * For lines that are neither played to nor forked (video): packets go to the bridged leg as they came, SSRC, payload
+   * type and RTCP included. It can be bridged with its like alone.
+   */
+  readonly isPassage?: boolean;
 }
 
 /** Keys of both directions of a secured port pair, for RTP and RTCP. Copied to the worker; never log it. */
@@ -65,6 +84,8 @@ export interface ForkOptions {
   readonly leg: MediaId;
   readonly track: "inbound" | "outbound";
   readonly remoteAddress?: string;
+  /** Name of the `MediaEdge` that copies leave from. */
+  readonly edge?: string | undefined;
 }
 
 export interface ForkConnection {

@@ -23,7 +23,13 @@ export interface PairAddress {
 
 /** From the main thread to a media worker. Each names the leg, fork or receiver it is about. */
 export type WorkerCommand =
-  | { readonly kind: "open-leg"; readonly id: MediaId; readonly question: number; readonly pair: PairAddress }
+  | {
+      readonly kind: "open-leg";
+      readonly id: MediaId;
+      readonly question: number;
+      readonly pair: PairAddress;
+      readonly isPassage: boolean;
+    }
   | { readonly kind: "connect-leg"; readonly id: MediaId; readonly connection: LegConnection }
   | {
       readonly kind: "bridge";

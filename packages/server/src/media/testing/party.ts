@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import {
   formatRtcp,
+  isRtcp,
   parseRtcp,
   type RtcpPacket,
   rtpMarker,
@@ -82,12 +83,17 @@ export class TestParty {
   private constructor(rtp: Socket, rtcp: Socket) {
     this.rtp = rtp;
     this.rtcp = rtcp;
-    rtp.on("message", (bytes, from) => this.packets.push(readRtp(bytes, from)));
-    rtcp.on("message", (bytes, from) => {
-      const parsed = parseRtcp(bytes);
-      if (!parsed.ok) throw new Error(`RTCP that cannot be read: ${parsed.error.code}`);
-      this.reports.push({ packets: parsed.value, from });
+    rtp.on("message", (bytes, from) => {
+      if (isRtcp(bytes, 0, bytes.length)) this.#takeReports(bytes, from);
+      else this.packets.push(readRtp(bytes, from));
     });
+    rtcp.on("message", (bytes, from) => this.#takeReports(bytes, from));
+  }
+
+  #takeReports(bytes: Uint8Array, from: RemoteInfo): void {
+    const parsed = parseRtcp(bytes);
+    if (!parsed.ok) throw new Error(`RTCP that cannot be read: ${parsed.error.code}`);
+    this.reports.push({ packets: parsed.value, from });
   }
 
   get target(): MediaTarget {
