@@ -27,6 +27,14 @@ async function agent(t: TestContext, listen: readonly SipListener[]) {
 const both = (address: string, edge?: string): SipListener[] =>
   (["udp", "tcp"] as const).map((transport) => ({ transport, address, port: 0, edge }));
 
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((fulfil) => {
+    resolve = fulfil;
+  });
+  return { promise, resolve };
+}
+
 /** An INVITE that fits a datagram, and one that grows to TCP. */
 for (const [size, transport] of [
   [10, "UDP"],
@@ -38,8 +46,7 @@ for (const [size, transport] of [
     const body = { contentType: "application/sdp", bytes: Buffer.alloc(size, 0x61) };
     let theirs: SipDialog | undefined;
     const seen: string[] = [];
-    const acknowledged = Promise.withResolvers<void>();
-    const ended = Promise.withResolvers<void>();
+    const [acknowledged, ended] = [deferred(), deferred()];
     let invite: IncomingInvite | undefined;
     callee.agent.attach({
       onInvite: (incoming) => {
