@@ -9,6 +9,8 @@ export {
   PCMU_SILENCE,
   PCMU_TO_LINEAR,
 } from "./g711.ts";
+export { G722_DELAY_SAMPLES, G722_SAMPLE_RATE_HZ, G722Decoder, G722Encoder } from "./g722.ts";
+export type { G722Mode } from "./g722-band.ts";
 export { Resampler } from "./resampler.ts";
 export {
   maxWavDataBytes,
