@@ -53,6 +53,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
     websocket: { allowedOrigins: [] },
     rtpAddress: undefined,
     rtpPorts: { first: 10000, last: 19999 },
+    edges: [],
     accountSid: undefined,
     authToken: undefined,
     secretKey: undefined,

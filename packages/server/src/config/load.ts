@@ -186,6 +186,7 @@ function leaves(content: Record<string, unknown>): [path: string, value: unknown
 /** The written form of a text: lists are separated by commas, numbers and booleans are spelled out. */
 function fromText(one: NamedSetting, value: string): unknown {
   const type = (one.setting.schema as { type?: string }).type;
+  if (one.setting.isJson === true) return fromJson(value);
   if (type === "array") return splitList(value);
   if (type === "integer" && /^-?\d+$/.test(value.trim())) return Number(value);
   if (type === "boolean" && /^(true|false)$/i.test(value.trim()))
@@ -193,8 +194,18 @@ function fromText(one: NamedSetting, value: string): unknown {
   return value;
 }
 
+/** What is no JSON stays a text, which no schema of such a setting takes. */
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 function isListText(one: NamedSetting, value: unknown): value is string {
-  return typeof value === "string" && (one.setting.schema as { type?: string }).type === "array";
+  const { schema, isJson } = one.setting;
+  return typeof value === "string" && isJson !== true && (schema as { type?: string }).type === "array";
 }
 
 const splitList = (text: string): string[] =>
@@ -224,9 +235,11 @@ export function describe(schema: object): string {
     minimum?: number;
     maximum?: number;
     items?: object;
+    properties?: object;
   };
   if (more.enum !== undefined) return `one of ${more.enum.join(", ")}`;
   if (type === "array") return `a list: ${describe(items ?? {})} each`;
+  if (type === "object") return `a mapping of ${Object.keys(more.properties ?? {}).join(", ")}`;
   if (type === "integer") return `a whole number from ${minimum} to ${maximum}`;
   return type === "boolean" ? "true or false" : "a text that is not empty";
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { ok } from "@callfork/protocol/text";
 import Type, { type Static, type TSchema } from "typebox";
+import { EDGE_SCHEMA, readEdges } from "./edges.ts";
 import {
   isLoopback,
   type Read,
@@ -36,6 +37,8 @@ export interface Setting<S extends TSchema = TSchema, T = unknown> {
   readonly read: (written: Static<S>) => Read<T>;
   /** Secrets have no flag (others see command lines) and are never repeated in a problem. */
   readonly secret?: boolean;
+  /** Flags and variables write it in JSON. */
+  readonly isJson?: boolean;
   /** A file or files, or a folder: relative ones start at the working directory. */
   readonly isPath?: boolean;
 }
@@ -112,6 +115,15 @@ export const SETTINGS = {
     standard: "10000-19999",
     meaning: "Port range of RTP and RTCP.",
     read: readPortRange,
+  }),
+  edges: setting({
+    schema: Type.Array(EDGE_SCHEMA, { maxItems: 64 }),
+    standard: [],
+    standardText: "none",
+    meaning: "Named local addresses that recording sessions can leave from, see [edges](edges.md).",
+    example: '[{"name": "dublin", "sip": ["udp:192.0.2.7:5062", "tcp:192.0.2.7:5062"]}]',
+    read: readEdges,
+    isJson: true,
   }),
   accountSid: setting({
     schema: text,
@@ -386,9 +398,11 @@ export function contradictions(
 ): readonly { readonly path: string; readonly message: string }[] {
   const certificates = found["tls.certificate"] as Config["tls"]["certificate"];
   const keys = found["tls.key"] as Config["tls"]["key"];
-  const secure = (found.sipListen as Config["sipListen"]).find(
-    ({ transport }) => transport === "tls" || transport === "wss",
-  );
+  const edges = found.edges as Config["edges"];
+  const secure = [
+    ...(found.sipListen as Config["sipListen"]),
+    ...edges.flatMap((edge) => edge.sipListen),
+  ].find(({ transport }) => transport === "tls" || transport === "wss");
   const problems: { path: string; message: string }[] = [];
   if (secure !== undefined && certificates.length === 0) {
     problems.push({ path: "tls.certificate", message: `is needed for the ${secure.transport}: listener` });
@@ -423,7 +437,6 @@ export const NOT_IN_THIS_VERSION: Readonly<Record<string, string>> = {
   natsUrl: "a node runs alone",
   recordingsUrl: "recordings are files in the data dir",
   rtpengine: "media is embedded",
-  edges: "connections leave from the address that the route chooses",
 };
 
 /** A setting with its names: `webhooks.timeoutMs`, `CALLFORK_WEBHOOKS_TIMEOUT_MS`, `webhooks-timeout-ms`. */

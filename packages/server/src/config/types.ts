@@ -6,6 +6,22 @@ export interface SipListenAddress {
   readonly port: number;
 }
 
+/** A local address with a name, from which recording sessions can be made to leave. */
+export interface EdgeConfig {
+  /** Lower case. */
+  readonly name: string;
+  /** Where its signalling listens and leaves from. */
+  readonly sipListen: readonly SipListenAddress[];
+  /** Told in Via, Contact and SDP; undefined: the addresses themselves. */
+  readonly publicAddress: string | undefined;
+  /** Where its media leaves from. */
+  readonly rtpAddress: string;
+  /** Undefined: the range of the node. */
+  readonly rtpPorts: { readonly first: number; readonly last: number } | undefined;
+  /** SIP URI of a proxy that every request from here goes through. */
+  readonly outboundProxy: string | undefined;
+}
+
 /** What `loadConfig` returns: frozen and fully defaulted; nothing deeper reads the environment. */
 export interface Config {
   readonly dataDir: string;
@@ -16,6 +32,7 @@ export interface Config {
   /** Advertised media address; undefined: chosen per remote by the route to it. */
   readonly rtpAddress: string | undefined;
   readonly rtpPorts: { readonly first: number; readonly last: number };
+  readonly edges: readonly EdgeConfig[];
   readonly accountSid: string | undefined;
   readonly authToken: string | undefined;
   /** 32 octets in base64 or hex; undefined: made at first start in the data dir. */
