@@ -38,7 +38,7 @@ test("the callee holds, hangs up, and the caller hears the next verb", async () 
   assert.equal(audioDirection(alice.offers[1]?.sdp), "sendrecv", w.story);
 });
 
-test("a session refresh is answered alone; the same description comes back under the same version", async () => {
+test("[R3261-14.2-2] a session refresh is answered alone; the same description comes back under the same version", async () => {
   const { w, alice, bob, a } = await bridged();
   const first = a.reinvite({ body: alice.sdp({}) });
   await w.advance(500);

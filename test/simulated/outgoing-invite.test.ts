@@ -84,7 +84,7 @@ test("[R3261-8.1.1-1] [R3261-13.2.1-1] an INVITE has all it needs: one Contact, 
     assert.ok(request.headers.has(name), name);
 });
 
-test("[R3261-17.1-1] nobody there: INVITE goes out seven times, then 408 of our own making", async () => {
+test("[R3261-17.1-1] [R3261-8.1.3.1-1] nobody there: INVITE goes out seven times, then 408 of our own making", async () => {
   const { world, failures, peer, ...rest } = await calling();
   await pass(world, 40_000);
   assert.equal(peer.methods.length, 7);

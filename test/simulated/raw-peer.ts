@@ -6,7 +6,7 @@ import {
   type SipRequest,
   type SipResponse,
 } from "@callfork/protocol/sip";
-import type { SipFlow } from "@callfork/server/net";
+import type { SipDestination, SipFlow } from "@callfork/server/net";
 import type { VirtualNode, VirtualNodeOptions } from "@callfork/testkit";
 import type { World } from "./pair.ts";
 
@@ -106,6 +106,27 @@ export class RawPeer {
       headers: [["Contact", `<sip:raw@${this.node.address}:${this.node.port}>`], ...(options.lines ?? [])],
     });
     void this.node.send(formatSipMessage(response), flow);
+  }
+
+  /** The same with a session description. */
+  respondWith(
+    { request, flow }: { readonly request: SipRequest; readonly flow: SipFlow },
+    status: number,
+    description: string,
+    lines: readonly (readonly [string, string])[] = [],
+  ): void {
+    const contact = ["Contact", `<sip:raw@${this.node.address}:${this.node.port}>`] as const;
+    const response = createResponse(request, status, {
+      toTag: "rawtag",
+      headers: [contact, ["Content-Type", "application/sdp"], ...lines],
+      body: new TextEncoder().encode(description),
+    });
+    void this.node.send(formatSipMessage(response), flow);
+  }
+
+  /** Answers a request that came to somebody, or came changed, by a way of its own. */
+  async answerTo(request: SipRequest, status: number, to: SipDestination): Promise<void> {
+    await this.node.send(formatSipMessage(createResponse(request, status, { toTag: "rawtag" })), to);
   }
 
   /** The To tag of the platform's answers. */

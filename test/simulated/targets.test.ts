@@ -86,7 +86,7 @@ test("[R3263-4.2-1] names are resolved and the next address is tried when a tran
   assert.deepEqual(peer.methods, ["INVITE"]);
 });
 
-test("an INVITE that finds no way fails at once and says why", async () => {
+test("[R3261-8.1.3.1-1] an INVITE that finds no way fails at once and says why", async () => {
   const world = new World();
   const platform = world.party("10.0.0.1", refuseAll);
   for (const [requestUri, status, cause] of [

@@ -108,6 +108,21 @@ test("[R3261-22.2-1] a trunk without addresses comes in by digest, in either mod
   }
 });
 
+test("[R3261-22.1-2] CANCEL and ACK are not asked who they are; REFER and BYE of a call that stands are not either", async () => {
+  const w = new CallsWorld({ authenticates: true });
+  w.store.trunks.push(roaming);
+  w.number("1001", PAUSE);
+  const phone = w.phone(STRANGER);
+  phone.call("1001", { credentials: { username: "site-4", password: "open sesame" } });
+  await w.advance(1_000);
+  phone.invite?.cancel();
+  await w.advance(1_000);
+  assert.equal(phone.failure?.cause, "canceled", w.story);
+  assert.equal(w.room.liveCount, 0);
+  const asked = w.world.network.sent.filter(({ startLine }) => startLine.startsWith("SIP/2.0 401"));
+  assert.equal(asked.length, 1, w.story);
+});
+
 test("[R3261-22.2-2] both algorithms are offered, SHA-256 first; a wrong password is never told apart from a wrong user", async () => {
   const w = new CallsWorld({ strangers: "refuse", authenticates: true });
   w.store.trunks.push(roaming);

@@ -55,7 +55,7 @@ test("[R4568-6.1-6] every key of a description is another one, from line to line
   assert.equal(new Set(keys).size, keys.length);
 });
 
-test("[R4568-5.1.2-1] [R7866-12.2-2] the answer takes one offered line by tag and suite, or refuses with port 0", () => {
+test("[R4568-5.1.2-1] [R4568-6.3-1] [R7866-12.2-2] the answer takes one offered line by tag and suite, or refuses with port 0", () => {
   const taken = (suites: readonly CryptoSuite[], ...offered: readonly string[]) => {
     const { description, media } = createAnswer(savp(offered), answering({ suites }));
     return [

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createResponse } from "./create-response.ts";
 import { testRequest } from "./transaction-drive.testing.ts";
 
-test("[R3261-8.2.6-1] responses copy Via, From, To, Call-ID and CSeq; To gets a tag except in 100", () => {
+test("[R3261-8.2.6-1] [R3261-8.2.6.1-2] responses copy Via, From, To, Call-ID and CSeq; To gets a tag except in 100", () => {
   const request = testRequest("INVITE", { Timestamp: "54" });
   request.headers.append("Via", "SIP/2.0/UDP 10.0.0.99;branch=z9hG4bKbelow");
   const trying = createResponse(request, 100, { toTag: "t" });

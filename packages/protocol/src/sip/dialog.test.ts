@@ -35,6 +35,15 @@ test("[R3261-12.1-1] the caller's dialog takes the route set reversed from Recor
   assert.equal(request.headers.get("From"), '"Alice" <sip:alice@example.com>;tag=1928301774');
 });
 
+test("[R3261-12.2.1.1-2] header fields and a method in Contact or strict route do not get into the Request-URI", () => {
+  const odd = "sip:bob@192.0.2.4:5070;transport=tcp;method=REFER?Subject=x&Priority=y";
+  const plain = "sip:bob@192.0.2.4:5070;transport=tcp";
+  const direct = clientDialog((response) => response.headers.set("Contact", `<${odd}>`));
+  assert.equal(direct.createRequest("BYE").request.uri, plain);
+  const routed = clientDialog((response) => response.headers.append("Record-Route", `<${odd}>`));
+  assert.equal(routed.createRequest("BYE").request.uri, plain);
+});
+
 test("[R3261-12.1-1] the callee's dialog takes the route set in order; a request without one goes to the target", () => {
   const routed = serverDialog((invite) => {
     invite.headers.append("Record-Route", "<sip:p1.example;lr>");

@@ -4,7 +4,7 @@ import { formatCSeq, parseCSeq } from "./cseq.ts";
 import { SipHeaders } from "./headers.ts";
 import { NO_BODY, type SipMessage, type SipRequest, type SipResponse } from "./message.ts";
 import { formatNameAddr, parseContact, parseNameAddr } from "./name-addr.ts";
-import { parseSipUri } from "./uri.ts";
+import { formatSipUri, parseSipUri } from "./uri.ts";
 
 /** Why no dialog came of an INVITE or its answer. */
 export interface DialogError {
@@ -211,7 +211,7 @@ export class Dialog {
     if (!uri.ok || uri.value.params.has("lr")) {
       return { uri: this.#remoteTarget, routes: this.#routeSet, nextHop };
     }
-    return { uri: nextHop, routes: [...others, `<${this.#remoteTarget}>`], nextHop };
+    return { uri: requestUri(nextHop) ?? nextHop, routes: [...others, `<${this.#remoteTarget}>`], nextHop };
   }
 }
 
@@ -225,5 +225,18 @@ function contactUri(message: SipMessage): string | undefined {
   if (value === undefined) return undefined;
   const contact = parseContact(value);
   if (!contact.ok || contact.value === "*") return undefined;
-  return parseSipUri(contact.value.uri).ok ? contact.value.uri : undefined;
+  return requestUri(contact.value.uri);
+}
+
+/** A URI as a Request-URI may have it: §19.1.1 lets neither header fields nor a method stand there. */
+function requestUri(text: string): string | undefined {
+  const uri = parseSipUri(text);
+  if (!uri.ok) return undefined;
+  const { params } = uri.value;
+  if (uri.value.headers.length === 0 && !params.has("method")) return text;
+  return formatSipUri({
+    ...uri.value,
+    params: new Map([...params].filter(([name]) => name !== "method")),
+    headers: [],
+  });
 }

@@ -100,6 +100,22 @@ test("[R7616-3.7-1] of several challenges for one realm the strongest is answere
   );
 });
 
+test("[R7616-3.4-3] [R3261-22.4-1] opaque comes back as it was; Basic is neither asked for, nor answered, nor taken", () => {
+  const server = new DigestServer({ realm: "r", secret, hashes });
+  const response = challenged(server, 0);
+  response.headers.set("WWW-Authenticate", ['Digest realm="r", nonce="n", qop="auth", opaque="o\\"p, =q"']);
+  const client = new DigestClient(alice, hashes, random);
+  assert.equal(client.takeChallenge(response), true);
+  assert.match(authorized(client).headers.get("Authorization") ?? "", /opaque="o\\"p, =q"/);
+
+  response.headers.set("WWW-Authenticate", ['Basic realm="r"']);
+  assert.equal(new DigestClient(alice, hashes, random).takeChallenge(response), false);
+  for (const line of server.challenge(0)) assert.match(line, /^Digest /);
+  const request = testRequest("REGISTER");
+  request.headers.set("Authorization", `Basic ${Buffer.from("alice:secret").toString("base64")}`);
+  assert.equal(server.verify(request, "Authorization", passwordOf, 0).ok, false);
+});
+
 test("[R7616-3.3-3] a new nonce without `stale` is tried once when it is the request's first refusal", () => {
   const client = new DigestClient(alice, hashes, random);
   const server = new DigestServer({ realm: "r", secret, hashes });

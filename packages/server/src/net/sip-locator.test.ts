@@ -81,7 +81,7 @@ const srv = (target: string, port: number, priority = 0, weight = 0): SrvRecord 
   weight,
 });
 
-test("[R3263-4.1-1] a numeric host or a port: UDP for sip, TLS for sips, whatever the DNS holds; numbers need no wait", async () => {
+test("[R3263-4.1-1] [R3263-4-1] a numeric host or a port: UDP for sip, TLS for sips, whatever the DNS holds; numbers need no wait", async () => {
   const asked: string[] = [];
   const locator = locatorOf({ addresses: { "a.test": ["192.0.2.1"] } }, asked);
   for (const [uri, expected] of [

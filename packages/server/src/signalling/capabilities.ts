@@ -30,3 +30,6 @@ export const ACCEPT =
 export const SUPPORTED_OPTIONS = ["siprec", "timer", "100rel"] as const;
 
 export const SUPPORTED = SUPPORTED_OPTIONS.join(", ");
+
+/** For a re-INVITE without offer: a reliable provisional would bring the offer, whose answer we have for the ACK only. */
+export const SUPPORTED_WITHOUT_100REL = SUPPORTED_OPTIONS.filter((tag) => tag !== "100rel").join(", ");

@@ -11,6 +11,7 @@ export class DialogServer {
   readonly #owner: InviteDialog;
   /** The re-INVITE that the application is thinking about. */
   #reinvite: ServerTransaction | undefined;
+  #isUpdating = false;
 
   constructor(owner: InviteDialog) {
     this.#owner = owner;
@@ -105,26 +106,32 @@ export class DialogServer {
     this.#owner.gate.leave("incoming");
   }
 
-  /** RFC 3311 §5.2: an offer that meets an open one of ours gets 491, one that meets the peer's own gets 500. */
+  /**
+   * RFC 3311 §5.2: an offer that meets an open one of ours gets 491, one that meets the peer's own gets 500, and so does
+   * an UPDATE, with offer or without, that comes before the answer to another.
+   */
   #receiveUpdate(transaction: ServerTransaction): void {
     const { gate, core, handlers, dialog } = this.#owner;
     const parts = receivedParts(transaction.request);
-    if (hasSessionDescription(parts)) {
-      if (gate.heldBy("outgoing")) {
-        transaction.respond(491);
-        return;
-      }
-      if (gate.heldBy("incoming")) {
-        transaction.respond(500, { headers: [["Retry-After", retryAfterSeconds(core.random, 0, 10)]] });
-        return;
-      }
+    const hasOffer = hasSessionDescription(parts);
+    if (hasOffer && gate.heldBy("outgoing")) {
+      transaction.respond(491);
+      return;
     }
+    if (this.#isUpdating || (hasOffer && gate.heldBy("incoming"))) {
+      transaction.respond(500, { headers: [["Retry-After", retryAfterSeconds(core.random, 0, 10)]] });
+      return;
+    }
+    this.#isUpdating = true;
+    if (hasOffer) gate.hold("incoming"); // ours wait until this one is answered
     this.#answerWith(
       transaction,
       () => handlers?.onUpdate?.(transaction.request, parts) ?? { status: parts.length === 0 ? 200 : 488 },
       (answer) => {
+        this.#isUpdating = false;
         this.#respond(transaction, answer, true);
         if (answer.status < 300) dialog.refreshTarget(transaction.request);
+        if (hasOffer) gate.leave("incoming");
       },
     );
   }

@@ -1,6 +1,6 @@
 import { NO_BODY, parseNameAddr, type RoutedRequest, SipHeaders } from "@callfork/protocol/sip";
 import { putBody, putHeaders } from "./body.ts";
-import { ACCEPT, ALLOW, SUPPORTED } from "./capabilities.ts";
+import { ACCEPT, ALLOW, SUPPORTED, SUPPORTED_WITHOUT_100REL } from "./capabilities.ts";
 import { bracketed } from "./outgoing-request.ts";
 import type { InviteOptions, SipBody } from "./types.ts";
 
@@ -31,10 +31,19 @@ export function createInitialRequest(parts: InitialRequest): RoutedRequest {
   return { request: { kind: "request", method, uri: requestUri, headers, body: body ?? NO_BODY }, nextHop };
 }
 
-/** What a peer should know of us: in INVITE and UPDATE, so in every request that can change media (§13.2.1). */
-export function putCapabilities(headers: SipHeaders, method: string, userAgentName: string): void {
+/**
+ * What a peer should know of us: in INVITE and UPDATE, so in every request that can change media (§13.2.1).
+ *
+ * @param takesReliable - its provisionals may be reliable (RFC 3262)
+ */
+export function putCapabilities(
+  headers: SipHeaders,
+  method: string,
+  userAgentName: string,
+  takesReliable = true,
+): void {
   if (method === "INVITE" || method === "UPDATE") headers.append("Allow", ALLOW);
-  if (method !== "ACK") headers.append("Supported", SUPPORTED);
+  if (method !== "ACK") headers.append("Supported", takesReliable ? SUPPORTED : SUPPORTED_WITHOUT_100REL);
   if (method === "INVITE" || method === "UPDATE" || method === "OPTIONS") headers.append("Accept", ACCEPT);
   headers.append("User-Agent", userAgentName);
 }

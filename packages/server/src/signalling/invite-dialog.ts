@@ -167,7 +167,8 @@ export class InviteDialog implements SipDialog, DialogOwner {
   ): OutgoingRequest {
     const create = (): RoutedRequest => {
       const routed = this.dialog.createRequest(method);
-      putCapabilities(routed.request.headers, method, this.core.userAgentName);
+      const takesReliable = method !== "INVITE" || sessionDescriptionIn(body) !== undefined;
+      putCapabilities(routed.request.headers, method, this.core.userAgentName, takesReliable);
       const timer = method === "INVITE" || method === "UPDATE" ? this.timer.requestLines() : [];
       putHeaders(routed.request.headers, [...timer, ...(headers ?? [])]);
       routed.request.body = putBody(routed.request.headers, body);

@@ -1,12 +1,18 @@
-import { createCancel, type SipResponse } from "@callfork/protocol/sip";
+import {
+  createCancel,
+  formatRAck,
+  parseCSeq,
+  reliableNumberOf,
+  type SipResponse,
+} from "@callfork/protocol/sip";
 import type { Timer } from "../net/index.ts";
-import { receivedParts, sessionDescriptionIn } from "./body.ts";
+import { hasSessionDescription, receivedParts, sessionDescriptionIn } from "./body.ts";
 import { fraction } from "./core.ts";
 import { localResponse, statusOf } from "./failure.ts";
 import type { InviteDialog } from "./invite-dialog.ts";
 import type { OutgoingAck } from "./outgoing-ack.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
-import type { ReinviteOptions, SipBody } from "./types.ts";
+import type { ReceivedPart, ReinviteOptions, SipBody } from "./types.ts";
 
 /** Times that one request of ours is sent again after 491; two peers whose dice agree so often are broken. */
 const MAX_GLARES = 10;
@@ -79,6 +85,9 @@ class Reinvite {
   #canceled = false;
   #hasFinal = false;
   #forgetEnd: (() => void) | undefined;
+  /** RSeq of the last reliable provisional, and the answer that came with one. */
+  #lastNumber: number | undefined;
+  #answer: readonly ReceivedPart[] | undefined;
 
   constructor(owner: InviteDialog, options: ReinviteOptions, resolve: (response: SipResponse) => void) {
     this.#owner = owner;
@@ -97,6 +106,7 @@ class Reinvite {
 
   #respond(response: SipResponse): void {
     if (response.status < 200) {
+      this.#acknowledgeProvisional(response);
       if (!this.#canceled && !this.#owner.isEnded) this.#startTimer(REINVITE_LIMIT_MS, () => this.#cancel());
       return;
     }
@@ -113,9 +123,27 @@ class Reinvite {
     this.#final(response);
   }
 
+  /** RFC 3262 §4: in order, each once. An answer in one need not come again in the 2xx. */
+  #acknowledgeProvisional(response: SipResponse): void {
+    const number = reliableNumberOf(response);
+    const cseq = parseCSeq(this.#request.sent?.headers.get("CSeq") ?? "");
+    if (number === undefined || !cseq.ok || this.#owner.isEnded) return;
+    if (this.#lastNumber !== undefined && number !== this.#lastNumber + 1) return;
+    this.#lastNumber = number;
+    const parts = receivedParts(response);
+    if (hasSessionDescription(parts)) this.#answer = parts;
+    const headers = [["RAck", formatRAck({ responseNumber: number, ...cseq.value })]] as const;
+    // Whatever comes of it, the re-INVITE's own answer decides.
+    this.#owner.outgoing("PRACK", { headers }, { onResponse: () => {}, onFailure: () => {} }).start();
+  }
+
   #answerBody(response: SipResponse): SipBody | undefined {
+    const parts = receivedParts(response);
     try {
-      return this.#options.onAnswered?.(response, receivedParts(response));
+      return this.#options.onAnswered?.(
+        response,
+        hasSessionDescription(parts) ? parts : (this.#answer ?? parts),
+      );
     } catch (error) {
       const { core, callId } = this.#owner;
       core.log.error({ callId, err: error }, "the re-INVITE's answer handler threw");

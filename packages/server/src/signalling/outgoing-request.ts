@@ -331,9 +331,16 @@ const CONTACT_PARAMETERS: Readonly<Record<SipTransportName, readonly (readonly [
   wss: [["transport", "ws"]],
 };
 
-/** RFC 3261 §8.1.1.8, §12.1.1: a request to a SIPS URI and its answer name SIPS Contacts. */
-export function schemeOf(request: SipRequest): "sip" | "sips" {
-  return /^sips:/i.test(request.uri) ? "sips" : "sip";
+/**
+ * RFC 3261 §8.1.1.8, §12.1.1: a request names a SIPS Contact, and so does its answer, when its Request-URI is one, or
+ * its first Route, or as received its first Record-Route, or its Contact where it has no Record-Route.
+ */
+export function schemeOf({ uri, headers }: SipRequest): "sip" | "sips" {
+  if (/^sips:/i.test(uri)) return "sips";
+  const [first] = [...headers.list("Record-Route"), ...headers.list("Contact"), ...headers.list("Route")];
+  if (first === undefined || !/sips:/i.test(first)) return "sip";
+  const address = parseNameAddr(first);
+  return address.ok && /^sips:/i.test(address.value.uri) ? "sips" : "sip";
 }
 
 /** An address as From or To wants it: in brackets, so that parameters added behind are the header's. */
