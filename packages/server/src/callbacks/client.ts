@@ -1,20 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import { type AddressGuard, createAddressGuard } from "./address-guard.ts";
+import { createAddressGuard } from "./address-guard.ts";
+import { checkedAddresses, SYSTEM_RESOLVER } from "./checked-addresses.ts";
 import { WebhookError } from "./errors.ts";
 import { type ExchangeContext, type ExchangeResponse, exchange } from "./exchange.ts";
-import { failureOf } from "./failures.ts";
 import { type ConnectionPolicy, DEFAULT_POLICY, LONGEST_MS, readOverrides } from "./overrides.ts";
 import { signRequest } from "./signature.ts";
 import { formOf, readTarget, type Target, urlOf, withQuery } from "./target.ts";
-import type {
-  AddressLookup,
-  WebhookClient,
-  WebhookClientOptions,
-  WebhookRequest,
-  WebhookResponse,
-} from "./types.ts";
+import type { WebhookClient, WebhookClientOptions, WebhookRequest, WebhookResponse } from "./types.ts";
 
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const REDIRECT_LIMIT = 5;
@@ -180,25 +172,3 @@ function answerOf(response: ExchangeResponse, at: Target): Omit<WebhookResponse,
     url: urlOf(at),
   };
 }
-
-async function checkedAddresses(
-  target: Target,
-  guard: AddressGuard,
-  resolver: AddressLookup,
-): Promise<readonly string[]> {
-  let found: readonly string[];
-  try {
-    found = isIP(target.host) === 0 ? await resolver.addresses(target.host) : [target.host];
-  } catch (error) {
-    throw failureOf(error, "connecting", target.protocol);
-  }
-  if (found.length === 0) throw new WebhookError("badHost", `${target.host} has no address`);
-  const allowed = found.filter((address) => guard.allows(address));
-  if (allowed.length === 0)
-    throw new WebhookError("addressRefused", `${target.host} is at ${found.join(", ")}, which is not public`);
-  return allowed;
-}
-
-const SYSTEM_RESOLVER: AddressLookup = {
-  addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-};

@@ -79,6 +79,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       statusCallback: undefined,
       statusCallbackMethod: "POST",
       statusCallbackEvents: ["recording-started", "recording-completed", "recording-failed"],
+      streamUrls: [],
       minimumFreeMebibytes: 256,
     },
     siprec: { defaultTrack: "both_tracks", extensionNamespace: "urn:callfork:siprec" },

@@ -18,6 +18,7 @@ import {
   readSecretKey,
   readSipListen,
   readSipUser,
+  readStreamUrl,
   readWebhookUrl,
 } from "./syntax.ts";
 import type { Config } from "./types.ts";
@@ -357,6 +358,15 @@ export const SETTINGS = {
       standard: [...RECORDING_EVENTS],
       meaning: "What `recorder.statusCallback` hears of.",
       read: (written): Read<readonly (typeof RECORDING_EVENTS)[number][]> => ok([...new Set(written)]),
+    }),
+    streamUrls: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none",
+      meaning:
+        "WebSockets that hear every recording while it is made, in the format of Twilio's Media Streams. Their addresses are checked as webhooks' are.",
+      example: "wss://speech.example.com/in",
+      read: each(readStreamUrl),
     }),
     minimumFreeMebibytes: setting({
       schema: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),

@@ -93,6 +93,13 @@ export function readWebhookUrl(text: string): Read<string> {
     : err("must be an http or https URL, as in https://example.com/recordings");
 }
 
+export function readStreamUrl(text: string): Read<string> {
+  const protocol = URL.parse(text)?.protocol;
+  return protocol === "ws:" || protocol === "wss:"
+    ? ok(text)
+    : err("must be a ws or wss URL, as in wss://speech.example.com/in");
+}
+
 export function readAccountSid(text: string): Read<string> {
   return /^AC[0-9a-f]{32}$/.test(text) ? ok(text) : err("must be AC and 32 hexadecimal digits (0-9, a-f)");
 }

@@ -91,6 +91,8 @@ export interface Config {
       | "recording-completed"
       | "recording-failed"
     )[];
+    /** WebSockets that hear every recording. */
+    readonly streamUrls: readonly string[];
     /** Space on the disk of the data directory below which no recording begins. */
     readonly minimumFreeMebibytes: number;
   };

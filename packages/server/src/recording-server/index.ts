@@ -1,3 +1,21 @@
+export type {
+  AuditAction,
+  AuditEntry,
+  KeepingStore,
+  RecordingKeeping,
+  RetentionRule,
+  StoredFile,
+} from "./archive/ports.ts";
+export {
+  type RecordingStreams,
+  STREAM_TRACKS,
+  type StreamConnector,
+  type StreamRecord,
+  type StreamRefusal,
+  type StreamRequest,
+  type StreamSocket,
+  type StreamTrack,
+} from "./live/stream-ports.ts";
 export type { RecordingServer, RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 export type {
   MediaFile,
@@ -9,6 +27,7 @@ export type {
   TrackRecord,
 } from "./ports.ts";
 export { createRecordingServer } from "./recording-server.ts";
+export type { RecordingFilter } from "./search.ts";
 export {
   RECORDING_EVENTS,
   type RecordingCallback,

@@ -76,6 +76,14 @@ export class NotCompleteError extends RequestError {
   override readonly publicCode: number = 20009;
 }
 
+/** 409: the recording is over, or as many listen to it as may. */
+export class StreamStateError extends RequestError {
+  override readonly name = "StreamStateError";
+  readonly code = "API_STREAM_STATE";
+  override readonly httpStatus: number = 409;
+  override readonly publicCode: number = 20409;
+}
+
 /** 400: the body is not what its Content-Type says, or holds too much. */
 export class MalformedRequestError extends RequestError {
   override readonly name = "MalformedRequestError";
