@@ -12,7 +12,7 @@ export interface AudioFormat {
 }
 
 export interface CodecError {
-  readonly code: "CODEC_UNSUPPORTED";
+  readonly code: "CODEC_UNSUPPORTED" | "CODEC_UNAVAILABLE";
   readonly message: string;
 }
 
@@ -92,9 +92,17 @@ export interface AudioEncoder {
 export interface DecoderOptions {
   /** Channels of the decoded audio. Default: what the format says (Opus: 2 with `sprop-stereo=1`, else 1); 1 mixes down. */
   readonly channels?: 1 | 2;
+  /** Of Opus, which decodes at any of its rates: 8,000, 12,000, 16,000, 24,000 or 48,000 (default). The others have theirs. */
+  readonly sampleRateHz?: number;
 }
 
 export interface EncoderOptions {
   /** Default 20. */
   readonly packetTimeMs?: number;
+  /** Of Opus: the rate of the audio it is given, as with the decoder. The others have theirs. */
+  readonly sampleRateHz?: number;
+  /** Of Opus. Default 1. */
+  readonly channels?: 1 | 2;
+  /** Of Opus: bits a second. Default by rate and channels, within what the format's `maxaveragebitrate` allows. */
+  readonly bitrate?: number;
 }
