@@ -245,6 +245,7 @@ export class FakeCall implements CallTap {
   session: string | undefined = "ab".repeat(16);
   way: ReturnType<CallTap["direction"]> = "sendrecv";
   ended = false;
+  hangups = 0;
   readonly #change = new Set<() => void>();
   readonly #end = new Set<() => void>();
 
@@ -384,6 +385,9 @@ export class RecordingWorld {
   }
 
   readonly #control = {
+    hangup: async () => {
+      this.call.hangups += 1;
+    },
     record: () =>
       ({
         sid: CALL,

@@ -110,6 +110,14 @@ export interface SiprecDetail {
   readonly gaps: readonly SiprecGap[];
   /** What was sent, over all recorders; as of the last change while the fork lives. */
   readonly tracks: readonly SiprecTrackReport[];
+  /** Whether its connector's policy was that the call has to be recorded. */
+  readonly policy: "optional" | "mandatory";
+  /** `recorder`: nobody here asked for it, the recorder called. */
+  readonly startedBy: "platform" | "recorder";
+  /** Forks that came with it, to other connectors; they are stopped, paused and resumed with it. */
+  readonly parallel: readonly string[];
+  /** The fork that it came with. */
+  readonly parallelOf: string | null;
 }
 
 /** Open while `until` is null. */
@@ -145,4 +153,13 @@ export interface SiprecTrackReport {
   readonly lost: number | null;
 }
 
-export const NO_SIPREC_DETAIL: SiprecDetail = { attempts: [], pauses: [], gaps: [], tracks: [] };
+export const NO_SIPREC_DETAIL: SiprecDetail = {
+  attempts: [],
+  pauses: [],
+  gaps: [],
+  tracks: [],
+  policy: "optional",
+  startedBy: "platform",
+  parallel: [],
+  parallelOf: null,
+};

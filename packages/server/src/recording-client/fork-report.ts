@@ -57,10 +57,15 @@ export class ForkReport {
     try {
       await this.#row.change({}, []);
     } catch (error) {
-      this.#row.abandon();
-      this.#refused = true;
+      this.refuse();
       throw error;
     }
+  }
+
+  /** Nothing more is written or told. */
+  refuse(): void {
+    this.#row.abandon();
+    this.#refused = true;
   }
 
   /** A recorder was called and has answered, or has not. It is written with the next change. */

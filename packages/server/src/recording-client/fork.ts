@@ -25,8 +25,11 @@ import type { ConnectorPlan } from "./recorders.ts";
 import { forkCodecs } from "./recording-offer.ts";
 import type { RecordingSession, SessionOwner } from "./recording-session.ts";
 import { labelsOf } from "./tracks.ts";
+import { UnrecordedWatch } from "./unrecorded-watch.ts";
 
 export interface ForkSetup {
+  /** The call has to be recorded by this one, and is not. */
+  readonly onUnrecorded: () => void;
   readonly context: ClientContext;
   readonly record: SiprecRecord;
   readonly plan: ConnectorPlan;
@@ -50,6 +53,7 @@ export class Fork {
   readonly #media: ForkMedia;
   readonly #gaps: ForkGaps;
   readonly #losses: LossWatch;
+  readonly #unrecorded: UnrecordedWatch;
   readonly #document: CallDocument;
   #state: ForkState = "Preparing";
   /** The row is durable and the recorder may be called. */
@@ -67,7 +71,16 @@ export class Fork {
     this.#setup = setup;
     this.sid = record.sid;
     const labels = labelsOf(record.track);
-    this.streams = labels.length;
+    // The limit is for what applications ask for, not for what an operator has recorded beside it.
+    this.streams = record.detail.parallelOf === null ? labels.length : 0;
+    const limit = plan.settings.unrecordedLimitSeconds;
+    this.#unrecorded = new UnrecordedWatch({
+      clock: context.clock,
+      limitMs: limit === null ? null : limit * 1000,
+      onUnrecorded: () => {
+        if (plan.settings.policy === "mandatory" && !this.#callOver) setup.onUnrecorded();
+      },
+    });
     this.over = new Promise((resolve) => {
       this.#resolveOver = resolve;
     });
@@ -141,8 +154,15 @@ export class Fork {
     const { connectorName, track } = this.record;
     this.#log.info({ connectorName, track, name: this.record.name }, "siprec: fork accepted");
     this.#begun = true;
+    this.#unrecorded.missing();
     for (const { code, text } of problemsOf(this.#setup.plan)) this.#warn(code, text);
     this.#do("prepare");
+  }
+
+  /** Ends one that has not begun, and of which nobody is to hear. */
+  drop(): void {
+    this.#report.refuse();
+    this.#dispatch("stop");
   }
 
   /** Resolves when that is durable. */
@@ -180,6 +200,7 @@ export class Fork {
     this.#state = row.to;
     if (!this.isLive) {
       this.#document.freeze();
+      this.#unrecorded.stop();
       this.#indicate();
     }
     for (const action of row.do) this.#do(action);
@@ -284,6 +305,7 @@ export class Fork {
   #startMedia(): void {
     this.#indicate(); // before the first packet is copied (RFC 7866 §6.1.2)
     this.#session?.start();
+    this.#unrecorded.recorded();
     this.#losses.start();
     this.#session?.changed(); // while the recorder thought about it, perhaps
   }
@@ -302,6 +324,7 @@ export class Fork {
 
   #saveEnded(how: "failed" | "lost"): void {
     this.#report.ended(how, this.#recorders.failures, this.#recorders.current.shownUri);
+    this.#unrecorded.givenUp();
   }
 
   async #closeMedia(): Promise<void> {
@@ -346,6 +369,7 @@ export class Fork {
   }
 
   #beginGap(): void {
+    this.#unrecorded.missing();
     if (!this.#pause.isOn) this.#gaps.begin(this.#recorders.failures.at(-1)?.text ?? "the recorder was lost");
     this.#media.hold();
     this.#losses.stop();

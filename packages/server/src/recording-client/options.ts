@@ -23,6 +23,12 @@ export interface RecordingClientOptions {
   /** Namespace of `<ExtensionParameters>` in the metadata. */
   readonly extensionNamespace: string;
   readonly limits?: Partial<RecordingClientLimits>;
+  /** Says something to everybody in a call: a WAV file, or three falling tones. Without it nothing is said. */
+  readonly announce?: (announcement: {
+    readonly accountSid: string;
+    readonly callSid: string;
+    readonly url: string | null;
+  }) => Promise<void>;
   /** For metrics: a recorder answered; a fork is over. */
   readonly onStarted?: () => void;
   readonly onEnded?: (result: "completed" | "failed" | "lost", wasStarted: boolean) => void;

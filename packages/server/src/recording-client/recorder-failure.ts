@@ -30,6 +30,8 @@ export const DISCARDED_CODE = 31931;
 export const OTHER_CODE = 32011;
 export const BAD_ANSWER_CODE = 32102;
 export const AUTHENTICATION_CODE = 32106;
+/** A mandatory connector records nothing; a number of our own. */
+export const UNRECORDED_CODE = 98010;
 export const UNSUPPORTED_EDGE_CODE = 11241;
 export const URI_PARAMETER_CODE = 32114;
 

@@ -1,7 +1,14 @@
 import { toHex } from "@callfork/protocol/text";
-import { type CallTap, NO_SIPREC_DETAIL, type SiprecRecord, type SiprecStart } from "../calls/index.ts";
+import {
+  type CallTap,
+  NO_SIPREC_DETAIL,
+  type SiprecDetail,
+  type SiprecRecord,
+  type SiprecStart,
+} from "../calls/index.ts";
 import { PlatformError } from "../observe/index.ts";
 import { Backoff } from "./backoff.ts";
+import { CallForks } from "./call-forks.ts";
 import { CallIdentity } from "./call-identity.ts";
 import { type ClientContext, DEFAULT_LIMITS } from "./context.ts";
 import {
@@ -13,10 +20,13 @@ import {
 } from "./errors.ts";
 import { Fork } from "./fork.ts";
 import type { RecordingClient, RecordingClientOptions } from "./options.ts";
+import { plansBeside } from "./plans-beside.ts";
 import { RecorderHealth } from "./recorder-health.ts";
+import type { ConnectorPlan } from "./recorders.ts";
 import { orphanParameters, siprecCallback } from "./siprec-callbacks.ts";
 import { checkAgainst, checkTrack, findPlan, isNameTaken } from "./start-checks.ts";
 import { isTrack } from "./tracks.ts";
+import { unrecordedCall } from "./unrecorded-call.ts";
 
 /** BYE and CANCEL are answered or given up in 64*T1; whoever waits for all of them waits no longer than this. */
 const STOP_LIMIT_MS = 35_000;
@@ -31,11 +41,20 @@ export function createRecordingClient(options: RecordingClientOptions): Recordin
   });
 }
 
-/** The forks of one live call, and the ids they share. */
-interface CallForks {
-  readonly identity: CallIdentity;
-  readonly forks: Set<Fork>;
-  callEnded: boolean;
+const withDetail = (record: SiprecRecord, detail: Partial<SiprecDetail>): SiprecRecord => ({
+  ...record,
+  detail: { ...record.detail, ...detail },
+});
+
+/** Does something to all of them; the first one's outcome is the answer. */
+async function first(
+  forks: readonly [Fork, ...Fork[]],
+  act: (fork: Fork) => Promise<SiprecRecord>,
+): Promise<SiprecRecord> {
+  const [answer, ...others] = await Promise.allSettled(forks.map(act));
+  const failed = [answer!, ...others].find((each) => each.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return (answer as PromiseFulfilledResult<SiprecRecord>).value;
 }
 
 class Client implements RecordingClient {
@@ -55,50 +74,64 @@ class Client implements RecordingClient {
     if (this.#stopping) throw new ClientStoppingError("the node is about to stop");
     const tap = await this.#liveTap(callSid);
     const asked = { ...start, name: start.name === "" ? null : start.name };
-    let fork: Fork;
+    let forks: readonly [Fork, ...Fork[]];
     try {
-      fork = await this.#admit(tap, asked);
+      forks = await this.#admit(tap, asked);
     } catch (error) {
       if (error instanceof PlatformError && start.origin === "twiml")
         await this.#tellRefused(tap, asked, error);
       throw error;
     }
-    await fork.begin();
+    const [fork, ...besides] = forks;
+    try {
+      await fork.begin();
+    } catch (error) {
+      for (const beside of besides) beside.drop();
+      throw error;
+    }
+    // One whose row the store does not take is over; it has been logged, and the others record.
+    await Promise.allSettled(besides.map((beside) => beside.begin()));
     return fork.record;
   }
 
   async pause(callSid: string, sidOrName: string): Promise<SiprecRecord> {
-    return (await this.#live(callSid, sidOrName)).pause();
+    return first(await this.#live(callSid, sidOrName), (fork) => fork.pause());
   }
 
   async resume(callSid: string, sidOrName: string): Promise<SiprecRecord> {
-    return (await this.#live(callSid, sidOrName)).resume();
+    return first(await this.#live(callSid, sidOrName), (fork) => fork.resume());
   }
 
   async inspect(callSid: string, siprecSid: string): Promise<SiprecRecord | undefined> {
-    const fork = this.#find(callSid, siprecSid);
+    const fork = this.#calls.get(callSid)?.find(siprecSid);
     return fork?.isLive ? fork.inspect() : undefined;
   }
 
-  /** By SID, or the newest live one of that name. */
-  #find(callSid: string, sidOrName: string): Fork | undefined {
-    const forks = [...(this.#calls.get(callSid)?.forks ?? [])].reverse();
-    const named = forks.filter(({ sid, record }) => sid === sidOrName || record.name === sidOrName);
-    return named.find(({ sid }) => sid === sidOrName) ?? named.find(({ isLive }) => isLive) ?? named[0];
-  }
-
-  /** @throws UnknownSiprecError, SiprecOverError */
-  async #live(callSid: string, sidOrName: string): Promise<Fork> {
-    const fork = this.#find(callSid, sidOrName);
-    if (fork !== undefined) return fork;
-    const record = await this.#context.store.findSiprec(callSid, sidOrName);
-    if (record === undefined) throw new UnknownSiprecError("the call has no fork of that SID or name");
-    throw new SiprecOverError("the fork has ended");
+  /**
+   * The fork, if it lives, and the live ones that came with it.
+   *
+   * @throws UnknownSiprecError, SiprecOverError
+   */
+  async #live(callSid: string, sidOrName: string): Promise<readonly [Fork, ...Fork[]]> {
+    const call = this.#calls.get(callSid);
+    const named = call?.find(sidOrName)?.record ?? (await this.#context.store.findSiprec(callSid, sidOrName));
+    if (named === undefined) throw new UnknownSiprecError("the call has no fork of that SID or name");
+    const itself = call?.live.filter(({ sid }) => sid === named.sid) ?? [];
+    const [one, ...more] = [...itself, ...(call?.besides(named.sid) ?? [])];
+    if (one === undefined) throw new SiprecOverError("the fork has ended");
+    return [one, ...more];
   }
 
   async stop(callSid: string, sidOrName: string): Promise<SiprecRecord> {
-    const fork = this.#find(callSid, sidOrName);
-    if (fork !== undefined) return fork.stop();
+    const call = this.#calls.get(callSid);
+    const fork = call?.find(sidOrName);
+    const record = await (fork ? fork.stop() : this.#stopped(callSid, sidOrName));
+    await Promise.all((call?.besides(record.sid) ?? []).map((beside) => beside.stop()));
+    return record;
+  }
+
+  /** One that is not alive any more. */
+  async #stopped(callSid: string, sidOrName: string): Promise<SiprecRecord> {
     const { store, clock } = this.#context;
     const record = await store.findSiprec(callSid, sidOrName);
     if (record === undefined) throw new UnknownSiprecError("the call has no fork of that SID or name");
@@ -142,7 +175,7 @@ class Client implements RecordingClient {
   }
 
   #liveForks(): Fork[] {
-    return [...this.#calls.values()].flatMap(({ forks }) => [...forks].filter((fork) => fork.isLive));
+    return [...this.#calls.values()].flatMap(({ live }) => live);
   }
 
   /** @throws UnknownCallError, CallOverError */
@@ -155,18 +188,43 @@ class Client implements RecordingClient {
   }
 
   /** All checks; what they passed is counted before anything else can happen. @throws PlatformError */
-  async #admit(tap: CallTap, start: SiprecStart): Promise<Fork> {
+  async #admit(tap: CallTap, start: SiprecStart): Promise<readonly [Fork, ...Fork[]]> {
     const context = this.#context;
     const track = checkTrack(start, context.defaultTrack);
     const plan = await findPlan(context, tap.accountSid, start.connectorName);
+    const plansBesides = await plansBeside(context, plan, tap.callSid);
     if (context.calls.tap(tap.callSid) !== tap) throw new CallOverError("the call has ended");
     if (this.#stopping) throw new ClientStoppingError("the node is about to stop");
     const known = this.#calls.get(tap.callSid);
     checkAgainst(known?.forks ?? [], start, track, context.limits.streamsPerCall);
-    context.health.watch(plan);
     const call = known ?? this.#enter(tap);
-    const record = this.#newRecord(tap, start, { track });
-    const fork = new Fork({ context, record, plan, tap, identity: call.identity });
+    const beside = { ...start, name: null };
+    const records = plansBesides.map(({ connectorName }) =>
+      this.#newRecord(tap, { ...beside, connectorName }, { track }),
+    );
+    const parallel = records.map(({ sid }) => sid);
+    const main = this.#newRecord(tap, start, { track });
+    return [
+      this.#add(tap, call, plan, withDetail(main, { parallel })),
+      ...records.map((record, index) =>
+        this.#add(tap, call, plansBesides[index]!, withDetail(record, { parallelOf: main.sid })),
+      ),
+    ];
+  }
+
+  #add(tap: CallTap, call: CallForks, plan: ConnectorPlan, asked: SiprecRecord): Fork {
+    const context = this.#context;
+    const { settings } = plan;
+    const record = withDetail(asked, { policy: settings.policy });
+    context.health.watch(plan);
+    const fork = new Fork({
+      context,
+      record,
+      plan,
+      tap,
+      identity: call.identity,
+      onUnrecorded: () => unrecordedCall(context, settings, record),
+    });
     call.forks.add(fork);
     void fork.over.then(() => {
       call.forks.delete(fork);
@@ -177,11 +235,7 @@ class Client implements RecordingClient {
 
   #enter(tap: CallTap): CallForks {
     const { random, clock } = this.#context;
-    const call: CallForks = {
-      identity: new CallIdentity(random, clock.wallNow()),
-      forks: new Set(),
-      callEnded: false,
-    };
+    const call = new CallForks(new CallIdentity(random, clock.wallNow()));
     this.#calls.set(tap.callSid, call);
     tap.onEnded(() => {
       call.callEnded = true;

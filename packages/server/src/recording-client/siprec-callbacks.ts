@@ -44,6 +44,12 @@ export function siprecCallback(
   if (problem !== undefined) {
     parameters.push(["SiprecError", problem.text], ["SiprecErrorCode", String(problem.code)]);
   }
+  if (record.detail.parallelOf !== null) {
+    parameters.push(
+      ["SiprecParallelOf", record.detail.parallelOf],
+      ["SiprecConnector", record.connectorName],
+    );
+  }
   for (const [name, value] of details) parameters.push([name, value]);
   const own = new Set(parameters.map(([name]) => name));
   return [

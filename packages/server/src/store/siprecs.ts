@@ -1,15 +1,12 @@
 import type { Insertable, Selectable } from "kysely";
 import type { ApiStore } from "../api/index.ts";
-import type { SiprecDetail, SiprecRecord } from "../calls/index.ts";
+import { NO_SIPREC_DETAIL, type SiprecDetail, type SiprecRecord } from "../calls/index.ts";
 import type { SiprecStore } from "../recording-client/index.ts";
 import { readJson, type StoreContext } from "./context.ts";
 import type { OutboxTable } from "./outbox.ts";
 import type { SiprecRow } from "./schema.ts";
 
 type SiprecsPort = SiprecStore & Pick<ApiStore, "siprec" | "siprecs">;
-
-/** Of rows that were written before there were details. */
-const NO_DETAIL: SiprecDetail = { attempts: [], pauses: [], gaps: [], tracks: [] };
 
 export function siprecsTable({ engine }: StoreContext, outbox: OutboxTable): SiprecsPort {
   const { db } = engine;
@@ -104,8 +101,11 @@ function recordOf(row: Selectable<SiprecRow>): SiprecRecord {
     statusCallback: row.status_callback,
     statusCallbackMethod: row.status_callback_method,
     parameters: readJson(row.parameters),
-    detail:
-      row.detail === null ? NO_DETAIL : { ...NO_DETAIL, ...readJson<Partial<SiprecDetail>>(row.detail) },
+    // Rows that older versions wrote know less.
+    detail: {
+      ...NO_SIPREC_DETAIL,
+      ...(row.detail !== null && readJson<Partial<SiprecDetail>>(row.detail)),
+    },
     recorderUri: row.recorder_uri,
     errorCode: row.error_code,
     errorMessage: row.error_message,

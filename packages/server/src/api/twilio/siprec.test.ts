@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { SiprecRecord } from "../../calls/index.ts";
+import { NO_SIPREC_DETAIL, type SiprecRecord } from "../../calls/index.ts";
 import { ParameterError } from "../http/errors.ts";
 import { parseForm } from "../http/form.ts";
 import { conforms } from "../testing/conforms.ts";
@@ -148,6 +148,7 @@ test("what happened to a fork is shown with its times", () => {
   const shown = showSiprec({
     ...ROW,
     detail: {
+      ...NO_SIPREC_DETAIL,
       attempts: [
         { recorder: "sip:a", time: 0, result: "failed", sipStatus: 503, errorCode: 32011, reason: "503" },
       ],

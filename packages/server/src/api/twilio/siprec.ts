@@ -58,6 +58,10 @@ export const SIPREC_SCHEMA = Type.Object(
       }),
       { description: "What was sent, over all recorders" },
     ),
+    policy: Type.Enum(["optional", "mandatory"], { description: "Of its connector, when it was asked for" }),
+    started_by: Type.Enum(["platform", "recorder"]),
+    parallel: Type.Array(Type.String(), { description: "SIDs of the forks that came with it" }),
+    parallel_of: textOrNull,
   },
   { title: "Siprec" },
 );
@@ -228,6 +232,10 @@ export function showSiprec(record: SiprecRecord): object {
       octets,
       lost,
     })),
+    policy: record.detail.policy,
+    started_by: record.detail.startedBy,
+    parallel: record.detail.parallel,
+    parallel_of: record.detail.parallelOf,
   };
 }
 

@@ -86,6 +86,10 @@ export function siprecRecord(number: number, change: Partial<SiprecRecord> = {})
       pauses: [{ from: 2, until: null }],
       gaps: [],
       tracks: [],
+      policy: "mandatory",
+      startedBy: "recorder",
+      parallel: [sid("SR", 900 + number)],
+      parallelOf: sid("SR", 800 + number),
     },
     ...change,
   };
