@@ -6,6 +6,7 @@ import { openFile } from "./files/file-reader.ts";
 import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
 import { metadataHistory } from "./metadata-history.ts";
 import type { MediaFile, MetadataFile, RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+import type { RecordingFilter } from "./search.ts";
 import { vconOf } from "./vcon.ts";
 import { type Channel, openChannel, wavView } from "./wav-view.ts";
 
@@ -26,7 +27,7 @@ export class Library implements RecordingLibrary {
 
   async list(
     accountSid: string,
-    page: { readonly offset: number; readonly limit: number; readonly status?: string },
+    page: { readonly offset: number; readonly limit: number } & RecordingFilter,
   ): Promise<readonly RecordingRecord[]> {
     const rows = await this.#options.store.listRecordings({ accountSid, ...page });
     return Promise.all(rows.map((row) => this.#asOfNow(row)));

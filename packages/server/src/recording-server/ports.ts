@@ -1,4 +1,6 @@
 import type { Readable } from "node:stream";
+import type { ClockPoint } from "./tracks/clock-map.ts";
+import type { RecordingFilter } from "./search.ts";
 import type { RecordingCallback } from "./webhooks.ts";
 
 /** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
@@ -28,6 +30,8 @@ export interface RecordingRecord {
     readonly name: string | null;
   }[];
   readonly tracks: readonly TrackRecord[];
+  /** In the order of their times. */
+  readonly markers?: readonly RecordingMarker[];
   readonly warnings: readonly { readonly code: string; readonly message: string; readonly time: number }[];
   /** Parameters and vendor data from the metadata. */
   readonly extensionData: Readonly<Record<string, string>>;
@@ -49,8 +53,42 @@ export interface TrackRecord {
   readonly longestGapMs: number;
   /** Offset of the track's first sample from the recording's start. */
   readonly startOffsetMs: number;
-  /** File name below the recording's folder. */
+  /** File name below the recording's folder: the first of `detail.files`. */
   readonly file: string;
+  readonly detail?: TrackDetail;
+}
+
+/** What is known of a track beyond its columns. */
+export interface TrackDetail {
+  /** Video is kept packet by packet, in a capture. */
+  readonly kind: "audio" | "video";
+  /** Encoding names in the order in which they were first heard. */
+  readonly codecs: readonly string[];
+  /** All files of the track below the recording's folder, in the order of the timeline. */
+  readonly files: readonly string[];
+  readonly firstPacketTime: number | null;
+  readonly lastPacketTime: number | null;
+  /** Part of the track that is silent, gaps and quiet audio together: 0 to 1. */
+  readonly silenceShare: number;
+  readonly sourceChanges: number;
+  /** How the track's clock drifted: from it `Media` puts the tracks onto one timeline. */
+  readonly clockPoints: readonly ClockPoint[];
+}
+
+/** Something that happened during a recording, and where it lies in the audio. */
+export interface RecordingMarker {
+  /**
+   * `hold`, `resume`: of one track; `pause`, `continue`: of all of them; `transfer`: a participant came or went;
+   * `dtmf`: a key was pressed.
+   */
+  readonly kind: "hold" | "resume" | "pause" | "continue" | "transfer" | "dtmf";
+  /** Epoch milliseconds. */
+  readonly time: number;
+  /** Of the track, where it is one track's. */
+  readonly label?: string;
+  /** The key, or who came and who went. */
+  readonly text?: string;
+  readonly durationMs?: number;
 }
 
 export interface MetadataVersion {
@@ -73,12 +111,10 @@ export interface RecordingStore {
   saveRecording(record: RecordingRecord, callbacks?: readonly RecordingCallback[]): Promise<void>;
   addMetadataVersion(version: MetadataVersion): Promise<void>;
   findRecording(sid: string): Promise<RecordingRecord | undefined>;
-  listRecordings(query: {
-    readonly accountSid: string;
-    readonly offset: number;
-    readonly limit: number;
-    readonly status?: string;
-  }): Promise<readonly RecordingRecord[]>;
+  /** Newest first. */
+  listRecordings(
+    query: { readonly accountSid: string; readonly offset: number; readonly limit: number } & RecordingFilter,
+  ): Promise<readonly RecordingRecord[]>;
   listMetadataVersions(recordingSid: string): Promise<readonly MetadataVersion[]>;
   /** Recordings in progress when the process died. */
   listUnfinishedRecordings(): Promise<readonly RecordingRecord[]>;
@@ -104,7 +140,7 @@ export interface MediaFile {
 export interface RecordingLibrary {
   list(
     accountSid: string,
-    page: { readonly offset: number; readonly limit: number; readonly status?: string },
+    page: { readonly offset: number; readonly limit: number } & RecordingFilter,
   ): Promise<readonly RecordingRecord[]>;
   find(accountSid: string, sid: string): Promise<RecordingRecord | undefined>;
   /** Removes files and rows; refuses a recording in progress. */

@@ -7,6 +7,7 @@ import type { Engine } from "./engine.ts";
 import { migrate } from "./migrations/index.ts";
 import { numbersTable } from "./numbers.ts";
 import { outboxTable } from "./outbox.ts";
+import { keepingTable } from "./recording-keeping.ts";
 import { recordingsTable } from "./recordings.ts";
 import { resealSecrets } from "./reseal.ts";
 import { Names } from "./sids.ts";
@@ -47,12 +48,14 @@ export async function openStoreOn(
   const retention = { ...DEFAULT_RETENTION, ...options.retention };
   const outbox = outboxTable(context, retention);
   const alerts = alertsTable(context, retention);
+  const recordings = recordingsTable(context, outbox);
   try {
     const ran = await migrate(engine);
     if (ran.length > 0) log.info({ migrations: ran }, "the database's schema was brought up to date");
     const resealed = await resealSecrets(context);
     if (resealed > 0)
       log.info({ secrets: resealed }, "secrets were sealed anew under the current master key");
+    if (ran.includes("0005-recordings-kept")) await recordings.indexAll();
     await outbox.forgetClaims();
     await outbox.prune();
     await alerts.prune();
@@ -79,7 +82,8 @@ export async function openStoreOn(
     calls: { ...calls, ...numbers, ...trunks },
     siprecs,
     connectors,
-    recordings: recordingsTable(context, outbox),
+    recordings,
+    keeping: keepingTable(context, recordings),
     api: { ...accounts, ...calls, ...siprecs, ...numbers, ...trunks, ...connectors, ...alerts, healthy },
     credentials: accounts,
     accounts,

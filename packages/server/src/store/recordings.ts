@@ -2,10 +2,39 @@ import type { Insertable, Selectable } from "kysely";
 import type { RecordingRecord, RecordingStore, TrackRecord } from "../recording-server/index.ts";
 import { readJson, type StoreContext } from "./context.ts";
 import type { OutboxTable } from "./outbox.ts";
+import { askedTerms, prefixEnd, type SearchTerm, termsOf } from "./recording-terms.ts";
 import type { RecordingRow, TrackRow } from "./schema.ts";
 
-export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): RecordingStore {
+/** Live recordings whose terms are remembered, so that a row that is saved again writes them only when they changed. */
+const REMEMBERED_TERMS = 10_000;
+/** Terms in one statement, and steps between: a statement for each length would fill the engine's cache of them. */
+const TERM_STEPS = [8, 32, 128, 400];
+
+/** `indexAll`: for recordings of versions that did not index them. */
+export type RecordingsTable = RecordingStore & {
+  indexAll(): Promise<void>;
+  /** The rows of these, those that are there. */
+  findRecordings(sids: readonly string[]): Promise<readonly RecordingRecord[]>;
+};
+
+export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): RecordingsTable {
   const { db } = engine;
+  const remembered = new Map<string, string>();
+
+  const termStatements = (sid: string, terms: readonly SearchTerm[]) => {
+    const clear = db.deleteFrom("recording_terms").where("recording_sid", "=", sid);
+    if (terms.length === 0) return [clear];
+    const rows = terms.map((term) => ({ ...term, recording_sid: sid }));
+    const step = TERM_STEPS.find((size) => size >= rows.length) ?? rows.length;
+    while (rows.length < step) rows.push(rows[0]!);
+    return [
+      clear,
+      db
+        .insertInto("recording_terms")
+        .values(rows)
+        .onConflict((conflict) => conflict.doNothing()),
+    ];
+  };
 
   const withTracks = async (
     rows: readonly Selectable<RecordingRow>[],
@@ -38,8 +67,17 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
         db.insertInto("tracks").values(trackRowOf(record.sid, position, track)),
       );
       const clear = db.deleteFrom("tracks").where("recording_sid", "=", record.sid);
-      await engine.atomically([upsert, clear, ...tracks, ...outbox.inserts(callbacks)]);
+      const keep = db
+        .insertInto("recording_keeping")
+        .values({ recording_sid: record.sid, place: "disk", move_attempts: 0, move_due_at: 0 })
+        .onConflict((conflict) => conflict.doNothing());
+      const terms = termsOf(record);
+      const spelt = JSON.stringify(terms);
+      const found = remembered.get(record.sid) === spelt ? [] : termStatements(record.sid, terms);
+      await engine.atomically([upsert, clear, ...tracks, keep, ...found, ...outbox.inserts(callbacks)]);
       outbox.added(callbacks);
+      if (record.status !== "in-progress") remembered.delete(record.sid);
+      else if (remembered.size < REMEMBERED_TERMS) remembered.set(record.sid, spelt);
     },
     addMetadataVersion: async ({ recordingSid, version, time, carrier, document }) => {
       await db
@@ -47,13 +85,54 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
         .values({ recording_sid: recordingSid, version, time, carrier, document })
         .execute();
     },
+    findRecordings: async (sids) =>
+      sids.length === 0
+        ? []
+        : withTracks(
+            await db.selectFrom("recordings").selectAll().where("sid", "in", sids).orderBy("seq").execute(),
+          ),
+    indexAll: async () => {
+      for (let after = 0; ; ) {
+        const rows = await db
+          .selectFrom("recordings")
+          .selectAll()
+          .where("seq", ">", after)
+          .orderBy("seq")
+          .limit(200)
+          .execute();
+        if (rows.length === 0) return;
+        after = rows.at(-1)!.seq;
+        const statements = (await withTracks(rows)).flatMap((record) =>
+          termStatements(record.sid, termsOf(record)),
+        );
+        await engine.atomically(statements);
+      }
+    },
     findRecording: async (sid) => {
       const rows = await db.selectFrom("recordings").selectAll().where("sid", "=", sid).execute();
       return (await withTracks(rows))[0];
     },
-    listRecordings: async ({ accountSid, offset, limit, status }) => {
+    listRecordings: async ({ accountSid, offset, limit, ...filter }) => {
       let query = db.selectFrom("recordings").selectAll().where("account_sid", "=", accountSid);
+      const { status, callId, connector, startedFrom, startedTo } = filter;
       if (status !== undefined) query = query.where("status", "=", status as RecordingRecord["status"]);
+      if (callId !== undefined) query = query.where("call_id", "=", callId);
+      if (startedFrom !== undefined) query = query.where("start_time", ">=", startedFrom);
+      if (startedTo !== undefined) query = query.where("start_time", "<=", startedTo);
+      if (connector !== undefined) {
+        const dialogs = db
+          .selectFrom("recording_dialogs")
+          .select("call_id")
+          .where("connector_name", "=", connector);
+        query = query.where("call_id", "in", dialogs);
+      }
+      for (const { kind, value, isPrefix } of askedTerms(filter)) {
+        const terms = db.selectFrom("recording_terms").select("recording_sid").where("kind", "=", kind);
+        const met = isPrefix
+          ? terms.where("value", ">=", value).where("value", "<", prefixEnd(value))
+          : terms.where("value", "=", value);
+        query = query.where("sid", "in", met);
+      }
       return withTracks(await query.orderBy("seq", "desc").limit(limit).offset(offset).execute());
     },
     listMetadataVersions: async (recordingSid) => {
@@ -83,8 +162,11 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
       await engine.atomically([
         db.deleteFrom("tracks").where("recording_sid", "=", sid),
         db.deleteFrom("metadata_versions").where("recording_sid", "=", sid),
+        db.deleteFrom("recording_terms").where("recording_sid", "=", sid),
+        db.deleteFrom("recording_keeping").where("recording_sid", "=", sid),
         db.deleteFrom("recordings").where("sid", "=", sid),
       ]);
+      remembered.delete(sid);
     },
   };
 }
@@ -97,6 +179,7 @@ function rowOf(record: RecordingRecord): Insertable<RecordingRow> {
     start_time: record.startTime,
     end_time: record.endTime,
     duration_ms: record.durationMs,
+    call_id: record.source.callId,
     source: JSON.stringify(record.source),
     sessions: JSON.stringify(record.sessions),
     participants: JSON.stringify(record.participants),
@@ -105,7 +188,8 @@ function rowOf(record: RecordingRecord): Insertable<RecordingRow> {
   };
 }
 
-function recordOf(row: Selectable<RecordingRow>, tracks: readonly TrackRow[]): RecordingRecord {
+/** The recording as its rows tell it. */
+export function recordOf(row: Selectable<RecordingRow>, tracks: readonly TrackRow[]): RecordingRecord {
   return {
     sid: row.sid,
     accountSid: row.account_sid,

@@ -1,6 +1,7 @@
 import { accountToken } from "./accounts.ts";
 import { CONNECTOR_SECRETS, connectorSecret } from "./connectors.ts";
 import type { StoreContext } from "./context.ts";
+import { recordingKey } from "./recording-keeping.ts";
 import { TRUNK_SECRETS, trunkSecret } from "./trunks.ts";
 
 /**
@@ -53,6 +54,23 @@ export async function resealSecrets({ engine, vault }: StoreContext): Promise<nu
           .where("sid", "=", row.sid),
       );
     }
+  }
+  // There may be many of them: only those are opened that are sealed under another key.
+  const prefix = vault.currentPrefix;
+  for (const { recording_sid, sealed_key } of await db
+    .selectFrom("recording_keeping")
+    .select(["recording_sid", "sealed_key"])
+    .where("sealed_key", "is not", null)
+    .where((eb) => eb.or([eb("sealed_key", "<", prefix), eb("sealed_key", ">=", `${prefix}~`)]))
+    .execute()) {
+    const place = recordingKey(recording_sid);
+    const again = vault.seal(vault.open(sealed_key!, place), place);
+    updates.push(
+      db
+        .updateTable("recording_keeping")
+        .set({ sealed_key: again })
+        .where("recording_sid", "=", recording_sid),
+    );
   }
   if (updates.length > 0) await engine.atomically(updates);
   return updates.length;

@@ -16,6 +16,11 @@ export interface Tables {
   recordings: RecordingRow;
   tracks: TrackRow;
   metadata_versions: MetadataVersionRow;
+  recording_keeping: RecordingKeepingRow;
+  recording_terms: RecordingTermRow;
+  recording_audit: RecordingAuditRow;
+  recording_dialogs: RecordingDialogRow;
+  retention_rules: RetentionRuleRow;
   alerts: AlertRow;
   outbox: OutboxRow;
 }
@@ -150,6 +155,8 @@ export interface RecordingRow {
   start_time: number;
   end_time: number | null;
   duration_ms: number | null;
+  /** The recording session's Call-ID. */
+  call_id: string | null;
   /** The rest are JSON, in the shapes of `RecordingRecord`. */
   source: string;
   sessions: string;
@@ -185,6 +192,65 @@ export interface MetadataVersionRow {
   time: number;
   carrier: string;
   document: string;
+}
+
+export interface RecordingKeepingRow {
+  recording_sid: string;
+  /** Legal hold; null: none. */
+  hold_reason: string | null;
+  hold_since: number | null;
+  /** The key that its files are sealed with, base64, sealed; null: they are plain, or the key is gone for good. */
+  sealed_key: string | null;
+  /** Of the rules that `delete_at` was found by; null: not looked at yet. */
+  retention_version: string | null;
+  /** When retention deletes it; null: never. */
+  delete_at: number | null;
+  /** Its deletion has begun and cannot be undone. */
+  deleting_since: number | null;
+  place: "disk" | "objects";
+  move_attempts: number;
+  /** Not to be moved to object storage before. */
+  move_due_at: number;
+  move_error: string | null;
+  /** JSON: `StoredFile[]`, what is in object storage. */
+  files: string | null;
+}
+
+/** What a recording can be found by. */
+export interface RecordingTermRow {
+  kind: string;
+  value: string;
+  recording_sid: string;
+}
+
+/** Only ever added to. */
+export interface RecordingAuditRow {
+  seq: Generated<number>;
+  account_sid: string;
+  recording_sid: string;
+  time: number;
+  action: string;
+  actor: string;
+  address: string | null;
+  detail: string | null;
+}
+
+/** Recording sessions of our own client, by Call-ID. */
+export interface RecordingDialogRow {
+  call_id: string;
+  siprec_sid: string;
+  connector_name: string;
+}
+
+export interface RetentionRuleRow {
+  seq: Generated<number>;
+  sid: string;
+  account_sid: string;
+  number: string | null;
+  label: string | null;
+  connector_name: string | null;
+  retention_days: number;
+  date_created: number;
 }
 
 export interface AlertRow {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type Random, toHex } from "@callfork/protocol/text";
 
-export type SidPrefix = "AC" | "CA" | "SR" | "PN" | "TK" | "XE" | "RE" | "NO" | "SK";
+export type SidPrefix = "AC" | "CA" | "SR" | "PN" | "TK" | "XE" | "RE" | "NO" | "RR" | "SK";
 
 /** Names things: two letters and 32 hexadecimal digits, as REST clients expect them. */
 export class Names {

@@ -3,12 +3,12 @@ import type { AccountRecord, ApiStore, Credentials } from "../api/index.ts";
 import type { CallStore, HttpMethod } from "../calls/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { ConnectorDirectory, SiprecStore } from "../recording-client/index.ts";
-import type { RecordingStore } from "../recording-server/index.ts";
+import type { KeepingStore, RecordingStore } from "../recording-server/index.ts";
 
 export interface StoreOptions {
   /** Path of the database, made with mode 0600 where it is missing, or ":memory:". */
   readonly file: string;
-  /** 32 octets. Seals auth tokens, connector credentials and trunk passwords (AES-256-GCM). Copied; the caller keeps the array. */
+  /** 32 octets. Seals auth tokens, connector credentials, trunk passwords and the keys of recordings (AES-256-GCM). Copied; the caller keeps the array. */
   readonly masterKey: Uint8Array;
   /** Keys that older secrets may still be sealed with; `openStore` seals them anew under `masterKey`. */
   readonly previousMasterKeys?: readonly Uint8Array[];
@@ -42,6 +42,8 @@ export interface Store {
   readonly siprecs: SiprecStore;
   readonly connectors: ConnectorDirectory;
   readonly recordings: RecordingStore;
+  /** How recordings are kept: keys, holds, retention, where their files are, who heard them. */
+  readonly keeping: KeepingStore;
   readonly api: ApiStore;
   readonly credentials: Credentials;
   readonly accounts: Accounts;

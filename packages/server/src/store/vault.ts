@@ -77,9 +77,14 @@ export class Vault {
     }
   }
 
+  /** How everything begins that is sealed under the current key. */
+  get currentPrefix(): string {
+    return `v1.${this.#currentId}.`;
+  }
+
   /** Whether it should be sealed anew, because it is under an older key. */
   isOutdated(sealed: string): boolean {
-    return !sealed.startsWith(`v1.${this.#currentId}.`);
+    return !sealed.startsWith(this.currentPrefix);
   }
 }
 

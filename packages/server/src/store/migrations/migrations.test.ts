@@ -11,7 +11,7 @@ import { openSqliteEngine } from "../sqlite/engine.ts";
 import { keepingLog, MASTER_KEY } from "../testing/fixtures.ts";
 import { migrate, migrations } from "./index.ts";
 
-const ALL = ["0001-first-tables", "0002-siprec-detail", "0003-certificates"];
+const ALL = ["0001-first-tables", "0002-siprec-detail", "0003-certificates", "0005-recordings-kept"];
 
 function fileOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "callfork-migrations-"));
@@ -101,6 +101,15 @@ test("every list of the platform is read by an index", async (t) => {
     "select * from numbers where phone_number = 'a'",
     "select * from connectors where account_sid = 'a' and unique_name = 'b'",
     "select * from recordings where account_sid = 'a' order by seq desc limit 50",
+    "select * from recordings where account_sid = 'a' and start_time >= 1 and start_time < 2",
+    "select * from recordings where call_id = 'a'",
+    "select recording_sid from recording_terms where kind = 'a' and value >= 'b' and value < 'c'",
+    "delete from recording_terms where recording_sid = 'a'",
+    "select * from recording_keeping where place = 'disk' and move_due_at <= 1 order by move_due_at",
+    "select * from recording_keeping where delete_at <= 1 order by delete_at",
+    "select * from recording_keeping where deleting_since >= 0",
+    "select * from recording_audit where recording_sid = 'a' order by seq desc limit 50",
+    "select call_id from recording_dialogs where connector_name = 'a'",
     "select * from alerts where account_sid = 'a' order by seq desc limit 50",
     "select * from alerts where call_sid = 'a' order by seq desc limit 50",
     "delete from alerts where date_created < 1",

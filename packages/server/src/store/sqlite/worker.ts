@@ -19,7 +19,7 @@ function main(): void {
     db = new DatabaseSync(file);
     // FULL: the commit returns after the sync, so what is acknowledged survives the loss of power.
     db.exec(
-      "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma busy_timeout=5000",
+      "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; pragma busy_timeout=5000; pragma secure_delete=on",
     );
   } catch (error) {
     owner?.close();
