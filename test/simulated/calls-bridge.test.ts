@@ -192,57 +192,6 @@ test("the action URL is told how the Dial ended, and its document goes on", asyn
   assert.match(second!.parameters.DialCallSid!, /^CA[0-9a-f]{32}$/);
 });
 
-test("video is refused with port 0, and audio goes on in its place", async () => {
-  const w = new CallsWorld();
-  w.number("1001", DIAL);
-  const [alice, bob] = [w.phone("10.0.0.1"), w.phone("10.0.0.2")];
-  const withVideo = (body: Uint8Array) => ({
-    contentType: "application/sdp",
-    bytes: new TextEncoder().encode(
-      new TextDecoder()
-        .decode(body)
-        .replace("m=audio", "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\nm=audio"),
-    ),
-  });
-  let answer: string | undefined;
-  bob.answering = (invite) => {
-    const offer = bob.offerOf(invite);
-    assert.deepEqual(
-      offer.media.map(({ kind, port }) => `${kind} ${port > 0}`),
-      ["video false", "audio true"],
-    );
-    invite
-      .answer({
-        body: {
-          contentType: "application/sdp",
-          bytes: new TextEncoder().encode(
-            new TextDecoder().decode(bob.sdp({}).bytes).replace("m=audio", "m=video 0 RTP/AVP 96\r\nm=audio"),
-          ),
-        },
-      })
-      .attach({ onEnded: () => undefined });
-  };
-  alice.party.agent.invite(
-    {
-      requestUri: "sip:1001@192.0.2.1",
-      from: "sip:alice@example.com",
-      to: "sip:1001@192.0.2.1",
-      body: withVideo(alice.sdp({}).bytes),
-    },
-    {
-      onAnswered: (dialog, _response, body) => {
-        dialog.attach({ onEnded: () => undefined });
-        answer = new TextDecoder().decode(body[0]!.bytes);
-        return undefined;
-      },
-      onFailed: ({ message }) => assert.fail(message),
-    },
-  );
-  await w.advance(500);
-  assert.match(answer ?? "", /m=video 0 [\s\S]*m=audio [1-9]/);
-  assert.equal(w.media.bridges.size, 1, w.story);
-});
-
 test("[R3261-13.2.1-5] a forked INVITE: the latest early media is heard, and the one who answers counts with its own answer", async () => {
   const w = new CallsWorld();
   w.number("1001", DIAL);

@@ -323,6 +323,10 @@ export interface SdpOptions {
   readonly direction?: string;
   readonly address?: string;
   readonly version?: number;
+  /** Lines of the session, before the first m-line. */
+  readonly session?: readonly string[];
+  /** Lines of the audio, then whole m-lines after it. */
+  readonly more?: readonly string[];
 }
 
 /** What a phone does with a call that comes to it. */
@@ -420,6 +424,8 @@ export class Phone {
     direction = "sendrecv",
     address = this.address,
     version = 1,
+    session = [],
+    more = [],
   }: SdpOptions): SipBody {
     const formats = codecs.map((codec) => codec.split(" ", 1)[0]).join(" ");
     const lines = [
@@ -428,9 +434,11 @@ export class Phone {
       "s=-",
       `c=IN IP4 ${address}`,
       "t=0 0",
+      ...session,
       `m=audio ${port} RTP/AVP ${formats}`,
       ...codecs.map((codec) => `a=rtpmap:${codec}`),
       `a=${direction}`,
+      ...more,
     ];
     return { contentType: "application/sdp", bytes: new TextEncoder().encode(`${lines.join("\r\n")}\r\n`) };
   }

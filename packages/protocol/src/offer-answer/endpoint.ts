@@ -13,6 +13,7 @@ import {
 import { answerDirection, effectiveDirectionOf } from "./direction.ts";
 import { buildLine, describe, type LocalPort, type LocalSide, padded, zeroLine } from "./lines.ts";
 import { type NegotiatedMedia, negotiate } from "./negotiated.ts";
+import { portToAnswer, relayedLine, withOfferedFormats } from "./relayed-line.ts";
 import { isSecurable, type MediaSecurity, protocolsFor, securedAnswer, securedOffer } from "./security.ts";
 
 /** One m-line of an offer. */
@@ -29,6 +30,8 @@ export interface OfferedMedia {
   readonly direction?: Direction;
   readonly ptimeMs?: number;
   readonly label?: string;
+  /** Says the line again as it stood, with `local` and `direction`, in place of what is made of the fields above. */
+  readonly repeats?: MediaDescription;
 }
 
 export interface OfferOptions extends LocalSide {
@@ -39,8 +42,11 @@ export interface OfferOptions extends LocalSide {
 export function createOffer(options: OfferOptions): SessionDescription {
   const { address, previous, security } = options;
   const media = options.media.map((offered, index) => {
-    const { kind = "audio", protocol = "RTP/AVP", direction = "sendrecv", local } = offered;
-    const line = buildLine({ ...offered, kind, protocol, direction, ...(local ?? { port: 0 }) });
+    const { kind = "audio", protocol = "RTP/AVP", direction = "sendrecv", local, repeats } = offered;
+    const line =
+      repeats && local
+        ? relayedLine(repeats, local, direction)
+        : buildLine({ ...offered, kind, protocol, direction, ...(local ?? { port: 0 }) });
     const secured = security ? securedOffer(line, { index, address, previous }, security) : line;
     return local ? secured : zeroLine(secured);
   });
@@ -62,6 +68,11 @@ export interface CodecCapability {
 export interface AnswerLine extends LocalPort {
   /** The most we want; what the offer rules out is taken away. Default `sendrecv`. */
   readonly direction?: Direction;
+  /**
+   * What our last description says of a line of any codecs, to be said again: of its formats those that are offered,
+   * with their attributes. `codecs` and `choose` do not matter then.
+   */
+  readonly repeats?: MediaDescription;
 }
 
 export interface AnswerOptions extends LocalSide {
@@ -91,25 +102,48 @@ export function createAnswer(offer: SessionDescription, options: AnswerOptions):
   const { address, previous, security } = options;
   const media = offer.media.map((offered, index) => {
     const line = options.lines[index];
-    const codecs = chosenCodecs(offered, options);
-    if (!line || codecs.length === 0 || !isUsable(offer, offered, options.protocols, security)) {
-      return zeroLine(offered);
-    }
-    const answered = buildLine({
-      kind: offered.kind,
-      protocol: offered.protocol,
-      port: line.port,
-      ...(line.rtcpPort !== undefined && { rtcpPort: line.rtcpPort }),
-      codecs,
-      direction: answerDirection(effectiveDirectionOf(offer, offered), line.direction ?? "sendrecv"),
-      ptimeMs: ptimeOf(offered),
-      mid: attribute(offered, "mid"),
-      label: labelOf(offered),
-    });
+    if (!line || !isUsable(offer, offered, options.protocols, security)) return zeroLine(offered);
+    const direction = answerDirection(effectiveDirectionOf(offer, offered), line.direction ?? "sendrecv");
+    const answered = line.repeats
+      ? repeatedLine(line.repeats, offered, line, direction)
+      : ownLine(offered, line, direction, chosenCodecs(offered, options));
+    if (answered.formats.length === 0) return zeroLine(offered);
     return securedAnswer(answered, offered, { index, address, previous }, security);
   });
   const description = describe(options, media, offer.timings);
   return { description, media: negotiate(description, offer, "local") };
+}
+
+function ownLine(
+  offered: MediaDescription,
+  line: AnswerLine,
+  direction: Direction,
+  codecs: readonly Codec[],
+): MediaDescription {
+  const { port, rtcpPort, rtcpMux } = portToAnswer(line, offered);
+  return buildLine({
+    kind: offered.kind,
+    protocol: offered.protocol,
+    port,
+    ...(rtcpPort !== undefined && { rtcpPort }),
+    ...(rtcpMux !== undefined && { rtcpMux }),
+    codecs,
+    direction,
+    ptimeMs: ptimeOf(offered),
+    mid: attribute(offered, "mid"),
+    label: labelOf(offered),
+  });
+}
+
+function repeatedLine(
+  said: MediaDescription,
+  offered: MediaDescription,
+  line: AnswerLine,
+  direction: Direction,
+): MediaDescription {
+  const { kind, protocol } = offered;
+  const kept = withOfferedFormats({ ...said, kind, protocol }, offered);
+  return relayedLine(kept, portToAnswer(line, offered), direction);
 }
 
 /**

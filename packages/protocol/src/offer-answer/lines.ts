@@ -17,6 +17,8 @@ export interface LocalPort {
   readonly port: number;
   /** RTCP port; default `port + 1`. Any other is announced by `a=rtcp` (RFC 3605). */
   readonly rtcpPort?: number;
+  /** RTP and RTCP may share the RTP port (RFC 5761): offers propose it, answers take it where it is proposed. */
+  readonly rtcpMux?: boolean;
 }
 
 /** What every description of ours needs. */
@@ -61,9 +63,12 @@ export function buildLine(line: Line): MediaDescription {
   };
 }
 
-/** @internal `a=rtcp` when the RTCP port is not the one a peer assumes (RFC 3605 §2.1). */
-export function rtcpAttributes({ port, rtcpPort }: LocalPort): readonly Attribute[] {
-  return rtcpPort === undefined || rtcpPort === port + 1 ? [] : [{ name: "rtcp", value: String(rtcpPort) }];
+/** @internal `a=rtcp` when the RTCP port is not the one a peer assumes (RFC 3605 §2.1), and `a=rtcp-mux`. */
+export function rtcpAttributes({ port, rtcpPort, rtcpMux }: LocalPort): readonly Attribute[] {
+  return [
+    ...(rtcpPort === undefined || rtcpPort === port + 1 ? [] : [{ name: "rtcp", value: String(rtcpPort) }]),
+    ...(rtcpMux === true ? [{ name: "rtcp-mux" }] : []),
+  ];
 }
 
 /** @internal The line with port 0; a label and at least one format stay (RFC 3264 §6). */

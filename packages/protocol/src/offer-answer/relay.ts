@@ -1,23 +1,18 @@
 import {
-  type Attribute,
-  codecsOf,
-  type Direction,
   err,
   type MediaDescription,
   ok,
-  payloadTypeOf,
   type Result,
   type SessionDescription,
-  sameCodec,
-  withAttributes,
   withoutAttributes,
 } from "../sdp/index.ts";
 import { answerDirection, effectiveDirectionOf } from "./direction.ts";
 import { isReachable, isUsable } from "./endpoint.ts";
-import { type LocalPort, type LocalSide, padded, rtcpAttributes, zeroLine } from "./lines.ts";
+import { type LocalPort, type LocalSide, padded, zeroLine } from "./lines.ts";
 import { type NegotiatedMedia, negotiate, refusedMedia } from "./negotiated.ts";
 import { connectionTo, originOf, stampOrigin } from "./origin.ts";
 import { staysOnLeg } from "./relay-attributes.ts";
+import { portToAnswer, relayedLine, withOfferedFormats } from "./relayed-line.ts";
 import { type MediaSecurity, securedAnswer, securedOffer } from "./security.ts";
 
 /** Our side of the leg a description goes out on. */
@@ -97,7 +92,7 @@ export function relayAnswer(input: RelayAnswerInput): Result<RelayedAnswer, Rela
     );
     const line = withOfferedFormats(answered, offered);
     const { kind, protocol } = offered;
-    const relayed = relayedLine({ ...line, kind, protocol }, port, direction);
+    const relayed = relayedLine({ ...line, kind, protocol }, portToAnswer(port, offered), direction);
     const place = { index, address: input.address, previous: input.previous };
     return securedAnswer(relayed, offered, place, input.security);
   });
@@ -125,23 +120,4 @@ function relayedDescription(
     media,
   };
   return stampOrigin(description, side.previous);
-}
-
-function relayedLine(line: MediaDescription, local: LocalPort, direction: Direction): MediaDescription {
-  const { connection: _c, key: _k, portCount: _p, ...rest } = withoutAttributes(line, staysOnLeg);
-  return withAttributes({ ...rest, port: local.port }, { name: direction }, ...rtcpAttributes(local));
-}
-
-/** The answered line with only such formats as the offer has, and without the attributes of the others. */
-function withOfferedFormats(answered: MediaDescription, offered: MediaDescription): MediaDescription {
-  const offeredCodecs = codecsOf(offered);
-  const answeredCodecs = codecsOf(answered);
-  const formats = answered.formats.filter((format) => {
-    const codec = answeredCodecs.find(({ payloadType }) => payloadType === payloadTypeOf(format));
-    return codec ? offeredCodecs.some((one) => sameCodec(one, codec)) : offered.formats.includes(format);
-  });
-  const dropped = new Set(answered.formats.filter((format) => !formats.includes(format)));
-  const speaksOfDropped = ({ name, value = "" }: Attribute) =>
-    ["rtpmap", "fmtp", "rtcp-fb"].includes(name) && dropped.has(value.split(" ", 1)[0]!);
-  return { ...withoutAttributes(answered, speaksOfDropped), formats };
 }

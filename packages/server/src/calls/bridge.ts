@@ -11,7 +11,7 @@ import type { MediaPlane } from "../media/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { HeaderLine, SipBody } from "../signalling/index.ts";
 import type { Leg, Negotiator, OfferVerdict } from "./leg.ts";
-import { audioOf, ownNumbers } from "./leg-media.ts";
+import { ownNumbers } from "./leg-media.ts";
 import type { Splice } from "./splice.ts";
 
 /**
@@ -39,10 +39,14 @@ export class Bridge implements Negotiator {
     this.#b = b;
   }
 
-  /** Relays packets, also before anybody answered: early media. */
+  /** Relays packets, also before anybody answered: early media. Video cannot cross from one worker to another. */
   connect(): void {
     const [a, b] = [this.#a.media, this.#b.media];
     if (this.#released || !a.line || !b.line || !a.port || !b.port) return;
+    for (const index of this.#splice ? [] : a.passages.indices) {
+      const [one, other] = [a.passages.port(index), b.passages.port(index)];
+      if (one && other) this.#plane.bridge(one.id, other.id);
+    }
     this.#splice?.connect(a);
     if (this.#splice) this.#plane.bridge(a.port.id, this.#splice.near.id);
     this.#plane.bridge(this.#splice?.far.id ?? a.port.id, b.port.id, {
@@ -55,6 +59,16 @@ export class Bridge implements Negotiator {
   negotiate(): void {
     this.#a.negotiator = this;
     this.#b.negotiator = this;
+    const common = this.#splice
+      ? []
+      : this.#a.media.livePassages.filter((index) => this.#b.media.livePassages.includes(index));
+    for (const leg of [this.#a, this.#b]) {
+      const isLess = leg.media.livePassages.some((index) => !common.includes(index));
+      leg.media.passages.keep(common);
+      const { line } = leg.media;
+      // A line that has lost its other end is offered again with port 0.
+      if (isLess && line && leg.answered) void this.#reoffer(leg, line, line.direction);
+    }
   }
 
   /** Parts the legs. One that lives on and was held by the other's wish hears and speaks again. */
@@ -63,6 +77,9 @@ export class Bridge implements Negotiator {
     this.#released = true;
     const port = this.#a.media.port ?? this.#b.media.port;
     if (port) this.#plane.unbridge(port.id);
+    for (const index of this.#a.media.passages.indices) {
+      this.#plane.unbridge(this.#a.media.passages.port(index)!.id);
+    }
     if (this.#splice && this.#b.media.port) this.#plane.unbridge(this.#b.media.port.id);
     this.#splice?.close();
     for (const leg of [this.#a, this.#b]) {
@@ -116,6 +133,8 @@ export class Bridge implements Negotiator {
 
   /** Offer, the other peer's answer, answer: as one exchange, so that numbers and attributes pass untouched. */
   async #relay(leg: Leg, other: Leg, offer: SessionDescription): Promise<OfferVerdict> {
+    const passages = this.#splice ? [] : leg.media.passagesIn(offer);
+    await Promise.all([leg, other].map(({ media }) => media.openPassages(passages)));
     const relayedOffer = other.media.relayedOffer(offer, leg.media);
     const answer = await other.reoffer(relayedOffer);
     if (!answer.ok) return err(passedOn(answer.error));
@@ -126,11 +145,11 @@ export class Bridge implements Negotiator {
       relayedOffer,
       answer: answer.value,
     });
-    const line = relayed.ok ? audioOf(relayed.value.offererMedia) : undefined;
-    if (!relayed.ok || !line) return err(488);
-    leg.media.agree(relayed.value.description, offer, line);
+    const { description, offererMedia } = relayed.ok ? relayed.value : { offererMedia: [] };
+    if (!description || !leg.media.agree(description, offer, offererMedia)) return err(488);
+    this.#trim();
     this.connect();
-    return ok(relayed.value.description);
+    return ok(description);
   }
 
   /** Within what both legs agreed on already. */
@@ -139,10 +158,8 @@ export class Bridge implements Negotiator {
     if (!agreed) return err(488);
     const direction = this.#wishes.get(this.#otherOf(leg)) ?? "sendrecv";
     const codecs = [...agreed.codecs, ...agreed.telephoneEvents];
-    const answer = leg.media.answer(offer, codecs, { direction, choose: "all" });
-    const line = audioOf(answer.media);
-    if (!line) return err(488);
-    leg.media.agree(answer.description, offer, line);
+    const answer = leg.media.answer(offer, codecs, { direction, choose: "all", passages: true });
+    if (!leg.media.agree(answer.description, offer, answer.media)) return err(488);
     this.connect();
     return ok(answer.description);
   }
@@ -171,16 +188,26 @@ export class Bridge implements Negotiator {
     }
   }
 
-  /** Same codecs under the same numbers, same direction: at most the address is another one. */
+  /** Frees the ports of lines that one of the two has refused. */
+  #trim(): void {
+    const live = this.#a.media.livePassages.filter((index) => this.#b.media.livePassages.includes(index));
+    for (const { media } of [this.#a, this.#b]) media.passages.keep(live);
+  }
+
+  /** Same codecs under the same numbers, same directions, on every line: at most the address is another one. */
   #changesNothing(leg: Leg, offer: SessionDescription): boolean {
     const { remote, line } = leg.media;
-    const before = line && remote?.media[line.index];
-    const now = line && offer.media[line.index];
-    if (!remote || !before || !now || now.port === 0 || now.kind !== before.kind) return false;
-    return (
-      effectiveDirectionOf(remote, before) === effectiveDirectionOf(offer, now) &&
-      sameCodecs(codecsOf(before), codecsOf(now))
-    );
+    if (!remote || !line || offer.media[line.index]?.port === 0) return false;
+    return offer.media.every((now, index) => {
+      const before = remote.media[index];
+      if (now.port === 0) return !leg.media.isLive(index);
+      if (!before) return now.kind !== "video";
+      if (now.kind !== before.kind || before.port === 0) return false;
+      return (
+        effectiveDirectionOf(remote, before) === effectiveDirectionOf(offer, now) &&
+        sameCodecs(codecsOf(before), codecsOf(now))
+      );
+    });
   }
 
   #wish(leg: Leg, offer: SessionDescription): void {

@@ -11,6 +11,7 @@ import { finalStatus, type LegEnd } from "./end-status.ts";
 import { BadDescriptionError, NoCommonCodecError, TooManyHopsError } from "./errors.ts";
 import type { House } from "./house.ts";
 import { IncomingLeg } from "./incoming-leg.ts";
+import type { Leg } from "./leg.ts";
 import { makeCall, ring } from "./outgoing-call.ts";
 import type { OutgoingLeg } from "./outgoing-leg.ts";
 import type { DialOptions, DialResult, DialTarget } from "./ports.ts";
@@ -114,13 +115,14 @@ export class Dial {
 
   async #ring(target: DialTarget, secondTry: boolean): Promise<void> {
     const caller = this.#caller;
+    const leg: Leg = caller.leg;
     const { sipHost } = this.#house.options;
     const trunk =
       target.kind === "number" ? await this.#house.trunks.outboundOf(caller.accountSid) : undefined;
     const route = routeTo(target, trunk);
     if (!route.ok) throw route.error;
     if (this.#house.refusal) throw this.#house.refusal;
-    if (!caller.leg.media.line && caller.leg instanceof IncomingLeg && !caller.leg.isUsable)
+    if (!leg.media.line && leg instanceof IncomingLeg && !leg.isUsable)
       throw new NoCommonCodecError("no audio line of the caller's offer can be taken");
     if (caller.hopsLeft < 0)
       throw new TooManyHopsError("the call has no hop left: does it go round in a circle?");
@@ -154,6 +156,10 @@ export class Dial {
     } catch (error) {
       call.leg.fail(503);
       throw error;
+    }
+    if (leg instanceof IncomingLeg && leg.offer && !leg.media.line && !secondTry) {
+      const passages = leg.media.passagesIn(leg.offer);
+      await Promise.all([leg, call.leg].map(({ media }) => media.openPassages(passages)));
     }
     if (this.#state !== "Ringing") return call.leg.hangup();
     ring(

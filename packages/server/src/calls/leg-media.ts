@@ -12,19 +12,22 @@ import {
   usableLines,
 } from "@callfork/protocol/offer-answer";
 import {
+  attribute,
   type Codec,
   type Direction,
   type RecordPreference,
   recordPreferenceOf,
   type SessionDescription,
 } from "@callfork/protocol/sdp";
-import type { LegCodec, MediaPlane, MediaPort, MediaTarget } from "../media/index.ts";
-import { parseAddressRange } from "./address-range.ts";
+import type { MediaPlane, MediaPort } from "../media/index.ts";
 import { CallEndedError } from "./errors.ts";
+import { LegPassages } from "./leg-passages.ts";
+import { isNumericAddress, legCodecsOf, targetOf } from "./media-target.ts";
 
 /**
  * The media of one leg: its port pair, the descriptions both sides sent last, and the one audio line they came to.
- * Other lines (video, T.38) are refused with port 0.
+ * Video passes through to the other leg, on ports of its own; all other lines (a second audio, T.38, data channels)
+ * are refused with port 0.
  */
 export class LegMedia {
   readonly #plane: MediaPlane;
@@ -38,6 +41,9 @@ export class LegMedia {
   #local: SessionDescription | undefined;
   #remote: SessionDescription | undefined;
   #line: NegotiatedMedia | undefined;
+  #media: readonly NegotiatedMedia[] = [];
+  #remoteAddress: string | undefined;
+  readonly passages: LegPassages;
 
   /**
    * @param group - the SID of the call whose worker carries it: the parent's for a leg of `<Dial>`
@@ -48,6 +54,7 @@ export class LegMedia {
     this.group = group;
     this.#sessionId = sessionId;
     this.#security = security;
+    this.passages = new LegPassages(plane, group);
   }
 
   get port(): MediaPort | undefined {
@@ -81,9 +88,10 @@ export class LegMedia {
    * @throws CallEndedError when the leg was closed meanwhile; what the media plane rejects with, when no port is free
    */
   async open(remoteAddress: string | undefined): Promise<MediaPort> {
+    if (remoteAddress !== undefined && isNumericAddress(remoteAddress)) this.#remoteAddress = remoteAddress;
     this.#opening ??= this.#plane.openLeg({
       group: this.group,
-      ...(remoteAddress !== undefined && isNumeric(remoteAddress) && { remoteAddress }),
+      ...(this.#remoteAddress !== undefined && { remoteAddress: this.#remoteAddress }),
     });
     const port = await this.#opening;
     if (this.#closed) throw new CallEndedError("the leg was over before its ports were open");
@@ -91,15 +99,43 @@ export class LegMedia {
     return port;
   }
 
-  /** An offer of our own. The port must be open. */
+  /** Opens ports for the lines that pass through, before they are offered to this peer or answered. Never rejects. */
+  openPassages(indices: readonly number[]): Promise<void> {
+    return this.passages.open(indices, this.#remoteAddress);
+  }
+
+  /** The lines of this peer's offer that pass through to another leg, where that takes them. */
+  passagesIn(offer: SessionDescription): readonly number[] {
+    const usable = usableLines(offer, undefined, this.#security);
+    return offer.media.flatMap((line, index) => (line.kind === "video" && usable[index] ? [index] : []));
+  }
+
+  /** Whether both sides took that line. */
+  isLive(index: number): boolean {
+    return this.#media[index]?.accepted === true;
+  }
+
+  /** The lines that pass through now. */
+  get livePassages(): readonly number[] {
+    return this.passages.indices.filter((index) => this.isLive(index));
+  }
+
+  /** An offer of our own: audio as given, and the lines that pass through as they were. The port must be open. */
   offer(codecs: readonly Codec[], direction: Direction = "sendrecv"): SessionDescription {
-    const index = this.#line?.index ?? 0;
-    const media = Array.from({ length: index + 1 }, (_, line) => ({
-      local: line === index ? this.#localPort() : null,
-      codecs,
-      direction,
-      ...(line !== index && { kind: this.#local?.media[line]?.kind ?? "audio" }),
-    }));
+    const audio = this.#line?.index ?? 0;
+    const live = this.livePassages;
+    const media = Array.from({ length: Math.max(audio, ...live) + 1 }, (_, index) => {
+      const said = this.#local?.media[index];
+      if (index === audio) return { local: this.#portToOffer(this.#localPort(), index), codecs, direction };
+      const port = live.includes(index) ? this.#passagePort(index) : undefined;
+      return {
+        local: port ? this.#portToOffer(port, index) : null,
+        codecs,
+        direction,
+        kind: said?.kind ?? "audio",
+        ...(port && said && { repeats: said }),
+      };
+    });
     return createOffer({ ...this.#side(), media });
   }
 
@@ -107,24 +143,30 @@ export class LegMedia {
   answer(
     offer: SessionDescription,
     codecs: readonly CodecCapability[],
-    { direction = "sendrecv", choose = "first" }: AnswerWishes = {},
+    { direction = "sendrecv", choose = "first", passages = false }: AnswerWishes = {},
   ): Answer {
     const audio = this.audioIndexOf(offer);
-    const lines = offer.media.map((_, index) =>
-      index === audio ? { ...this.#localPort(), direction } : null,
-    );
+    const live = passages ? this.livePassages : [];
+    const lines = offer.media.map((line, index) => {
+      if (index === audio) return { ...this.#localPort(), direction };
+      const port = line.kind === "video" && live.includes(index) ? this.#passagePort(index) : undefined;
+      const said = this.#local?.media[index];
+      return port && said ? { ...port, direction, repeats: said } : null;
+    });
     return createAnswer(offer, { ...this.#side(), lines, codecs, choose });
   }
 
   /** The offer that came on another leg as ours to this peer. */
   relayedOffer(offer: SessionDescription, from: LegMedia): SessionDescription {
-    const ports = this.#portAt(from.audioIndexOf(offer), offer);
+    const ports = this.#portsBy(from.audioIndexOf(offer), offer, from.passages).map(
+      (port, index) => port && this.#portToOffer(port, index, offer),
+    );
     return relayOffer(offer, { ...this.#side(), ports, offererSecurity: from.#security });
   }
 
-  /** Our port in the place of the audio line of this peer's offer, for `relayAnswer`. */
+  /** Our ports in the places of this peer's offer, for `relayAnswer`. */
   portsFor(offer: SessionDescription): readonly (LocalPort | null)[] {
-    return this.#portAt(this.audioIndexOf(offer), offer);
+    return this.#portsBy(this.audioIndexOf(offer), offer, this.passages);
   }
 
   /** Position of the first audio line of this peer's offer that we could take, or -1. */
@@ -141,18 +183,32 @@ export class LegMedia {
    * What an answer of the peer to our offer means. `undefined` when no audio came of it: nothing has changed then.
    */
   accept(offer: SessionDescription, answer: SessionDescription): NegotiatedMedia | undefined {
-    const line = audioOf(negotiate(offer, answer, "remote"));
-    if (line) this.agree(offer, answer, line);
-    return line;
+    const media = negotiate(offer, answer, "remote");
+    return this.agree(offer, answer, media);
   }
 
-  /** Both sides agreed: tells the media plane. */
-  agree(local: SessionDescription, remote: SessionDescription, line: NegotiatedMedia): void {
+  /**
+   * Both sides agreed on these lines: tells the media plane.
+   *
+   * @returns the audio line; `undefined` when there is none: nothing has changed then
+   */
+  agree(
+    local: SessionDescription,
+    remote: SessionDescription,
+    media: readonly NegotiatedMedia[],
+  ): NegotiatedMedia | undefined {
+    const line = audioOf(media);
+    if (!line) return undefined;
     this.#local = local;
     this.#remote = remote;
     this.#line = line;
-    if (!this.#port || this.#closed) return;
-    this.#plane.connectLeg(this.#port.id, {
+    this.#media = media;
+    if (this.#port && !this.#closed) this.#connect(this.#port, line);
+    return line;
+  }
+
+  #connect(port: MediaPort, line: NegotiatedMedia): void {
+    this.#plane.connectLeg(port.id, {
       remote: targetOf(line),
       direction: line.direction,
       codecs: legCodecsOf(line),
@@ -160,12 +216,14 @@ export class LegMedia {
       packetTimeMs: line.ptimeMs,
       srtp: line.srtp,
     });
+    this.passages.agree(this.#media);
   }
 
   /** Frees the ports; whatever is still being opened is closed when it is there. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.passages.close();
     void this.#opening?.then((port) => this.#plane.close(port.id)).catch(() => undefined);
   }
 
@@ -178,13 +236,30 @@ export class LegMedia {
     };
   }
 
-  #portAt(audio: number, offer: SessionDescription): readonly (LocalPort | null)[] {
-    return offer.media.map((_, index) => (index === audio ? this.#localPort() : null));
+  /** @param others - a line passes through where both legs have a port for it */
+  #portsBy(audio: number, offer: SessionDescription, others: LegPassages): readonly (LocalPort | null)[] {
+    return offer.media.map((line, index) => {
+      if (index === audio) return this.#localPort();
+      return (line.kind === "video" && others.port(index) && this.#passagePort(index)) || null;
+    });
   }
 
   #localPort(): LocalPort {
-    const { rtpPort, rtcpPort } = this.#openPort();
-    return { port: rtpPort, rtcpPort };
+    return localPortOf(this.#openPort());
+  }
+
+  #passagePort(index: number): LocalPort | undefined {
+    const port = this.passages.port(index);
+    return port && localPortOf(port);
+  }
+
+  /** One port for RTP and RTCP is proposed to this peer when the other one proposed it, or when that is agreed. */
+  #portToOffer(port: LocalPort, index: number, offer?: SessionDescription): LocalPort {
+    const [ours, theirs] = [this.#local?.media[index], this.#remote?.media[index]];
+    const isMuxed = [ours, theirs].every((line) => line && attribute(line, "rtcp-mux") !== undefined);
+    const proposed = offer?.media[index];
+    const isProposed = proposed !== undefined && attribute(proposed, "rtcp-mux") !== undefined;
+    return { ...port, rtcpMux: isMuxed || isProposed };
   }
 
   #openPort(): MediaPort {
@@ -198,7 +273,16 @@ export interface AnswerWishes {
   readonly direction?: Direction;
   /** `first` (default) leaves the peer no choice of codec: then a second leg can be offered just that one. */
   readonly choose?: "first" | "all";
+  /** Lines that pass through go on; default false: there is nobody they could pass to. */
+  readonly passages?: boolean;
 }
+
+/** RTP and RTCP share the port where the peer proposes it. */
+const localPortOf = ({ rtpPort, rtcpPort }: MediaPort): LocalPort => ({
+  port: rtpPort,
+  rtcpPort,
+  rtcpMux: true,
+});
 
 /** What was agreed as codecs of an offer of ours: under the numbers the peer sends with. */
 export function ownNumbers(line: NegotiatedMedia): readonly Codec[] {
@@ -214,28 +298,3 @@ export function ownNumbers(line: NegotiatedMedia): readonly Codec[] {
 export function audioOf(media: readonly NegotiatedMedia[]): NegotiatedMedia | undefined {
   return media.find((line) => line.accepted && line.kind === "audio");
 }
-
-function targetOf({ remote }: NegotiatedMedia): MediaTarget | null {
-  // A name in c= is left to latching: the peer's first packet tells the address.
-  if (!remote || !isNumeric(remote.address)) return null;
-  return { address: remote.address, rtpPort: remote.rtpPort, rtcpPort: remote.rtcpPort };
-}
-
-/** Numbers we send with first; those that the peer uses the other way follow, so that its packets are known. */
-function legCodecsOf(line: NegotiatedMedia): readonly LegCodec[] {
-  const sent = line.codecs.map(({ name, clockRateHz, sendPayloadType }) => ({
-    name,
-    clockRateHz,
-    payloadType: sendPayloadType,
-  }));
-  const received = line.codecs
-    .filter(({ receivePayloadType }) => !sent.some(({ payloadType }) => payloadType === receivePayloadType))
-    .map(({ name, clockRateHz, receivePayloadType }) => ({
-      name,
-      clockRateHz,
-      payloadType: receivePayloadType,
-    }));
-  return [...sent, ...received];
-}
-
-const isNumeric = (address: string): boolean => parseAddressRange(address) !== undefined;

@@ -12,7 +12,7 @@ import type {
 } from "../signalling/index.ts";
 import { bodyOf, descriptionIn, OWN_CAPABILITIES } from "./descriptions.ts";
 import type { LegEnd } from "./end-status.ts";
-import { audioOf, type LegMedia, ownNumbers } from "./leg-media.ts";
+import { type LegMedia, ownNumbers } from "./leg-media.ts";
 import { type LegInput, type LegState, nextLegState } from "./leg-state.ts";
 
 /** What a leg tells its call. */
@@ -207,19 +207,16 @@ export abstract class Leg {
     const agreed = this.media.line;
     if (!agreed) return { status: 488 };
     const codecs = [...agreed.codecs, ...agreed.telephoneEvents];
-    const answer = this.media.answer(offer.value, codecs, { choose: "all" });
-    const line = audioOf(answer.media);
-    if (!line) return { status: 488 };
-    this.media.agree(answer.description, offer.value, line);
+    const answer = this.media.answer(offer.value, codecs, { choose: "all", passages: true });
+    if (!this.media.agree(answer.description, offer.value, answer.media)) return { status: 488 };
     return this.#answerTo({ ok: true, value: answer.description });
   }
 
   /** Answers by what we can speak ourselves. */
   protected answerWithin(offer: SessionDescription): OfferVerdict {
     const answer = this.media.answer(offer, OWN_CAPABILITIES);
-    const line = audioOf(answer.media);
-    if (!line) return err(488);
-    this.media.agree(answer.description, offer, line);
+    this.media.passages.keep([]);
+    if (!this.media.agree(answer.description, offer, answer.media)) return err(488);
     return { ok: true, value: answer.description };
   }
 

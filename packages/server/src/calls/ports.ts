@@ -29,6 +29,8 @@ export interface SiprecStart {
   readonly name: string | null;
   readonly connectorName: string | null;
   readonly track: SiprecTrack | null;
+  /** Name of the edge that the session leaves from; without it: as the connector says. */
+  readonly edge?: string | null;
   readonly statusCallback: string | null;
   readonly statusCallbackMethod: "GET" | "POST";
   readonly parameters: readonly { readonly name: string; readonly value: string }[];

@@ -34,10 +34,11 @@ export function settle(
   });
   if (!relayed.ok) return err(new BadDescriptionError(relayed.error.message));
   const { description, offererMedia, answererMedia } = relayed.value;
-  const [callerLine, calleeLine] = [audioOf(offererMedia), audioOf(answererMedia)];
-  if (!callerLine || !calleeLine) return err(new NoCommonCodecError("caller and callee share no codec"));
-  callee.media.agree(relayedOffer, answer, calleeLine);
-  caller.media.agree(description, offer, callerLine);
+  if (!audioOf(offererMedia) || !audioOf(answererMedia)) {
+    return err(new NoCommonCodecError("caller and callee share no codec"));
+  }
+  callee.media.agree(relayedOffer, answer, answererMedia);
+  caller.media.agree(description, offer, offererMedia);
   return ok(description);
 }
 

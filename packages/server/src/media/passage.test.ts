@@ -122,7 +122,7 @@ test("a party behind a NAT is found by its packets; strangers are not heard afte
   assert.equal((await bob.take(t, 1))[0]!.sequence, 5);
 });
 
-test("[R5761-4-1] RTP and RTCP of a muxed line share the port of both sides, and are told apart", async (t) => {
+test("[R5761-4-3] RTP and RTCP of a muxed line share the port of both sides, and are told apart", async (t) => {
   const { plane, a, b, alice, bob } = await passages(t);
   const { address, rtpPort } = alice.target;
   plane.connectLeg(a.id, { ...VIDEO, remote: { address, rtpPort, rtcpPort: rtpPort } });
