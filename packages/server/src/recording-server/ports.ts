@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
-import type { ClockPoint } from "./tracks/clock-map.ts";
 import type { RecordingFilter } from "./search.ts";
+import type { ClockPoint } from "./tracks/clock-map.ts";
 import type { RecordingCallback } from "./webhooks.ts";
 
 /** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
@@ -28,6 +28,8 @@ export interface RecordingRecord {
     readonly participantId: string;
     readonly aor: string;
     readonly name: string | null;
+    /** When the party was there, as the metadata tells; absent when it does not. Null: still there at the end. */
+    readonly presence?: readonly { readonly from: number; readonly until: number | null }[];
   }[];
   readonly tracks: readonly TrackRecord[];
   /** In the order of their times. */
@@ -35,6 +37,8 @@ export interface RecordingRecord {
   readonly warnings: readonly { readonly code: string; readonly message: string; readonly time: number }[];
   /** Parameters and vendor data from the metadata. */
   readonly extensionData: Readonly<Record<string, string>>;
+  /** The first recording of the same call, when this is another one of it. */
+  readonly partOf?: string | null;
 }
 
 export interface TrackRecord {
