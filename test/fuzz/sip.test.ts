@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   DEFAULT_SIP_LIMITS,
@@ -18,28 +17,12 @@ import {
   type SipMessage,
   SipStreamFramer,
 } from "@callfork/protocol/sip";
-
-// Bounded and seeded: the same mutations every time. Another seed: CALLFORK_FUZZ_SEED.
-const SEED = Number(process.env.CALLFORK_FUZZ_SEED ?? 0x5eed);
-const ROUNDS = 4000;
-
-/** mulberry32: small, and good enough to stir octets. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed | 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
+import { type Below, corpusOf, filesIn, fuzz, join, mutate, octetsOf, rounds } from "./fuzzer.ts";
 
 const GOLDEN = new URL("../golden/sip/", import.meta.url);
-const corpus: Uint8Array[] = ["valid", "valid", "layered", "layered", "invalid"].flatMap((folder) =>
-  readdirSync(new URL(`${folder}/`, GOLDEN))
-    .sort()
-    .map((file) => new Uint8Array(readFileSync(new URL(`${folder}/${file}`, GOLDEN)))),
-);
+const corpus = ["valid", "valid", "layered", "layered", "invalid"]
+  .flatMap((folder) => filesIn(new URL(`${folder}/`, GOLDEN)))
+  .concat(corpusOf("sip"));
 
 const SPICE = [
   "\r\n",
@@ -59,58 +42,22 @@ const SPICE = [
   "%00",
   "[",
   "]",
-  "@",
-  " ",
-  "\t",
 ]
   .concat([
+    "@",
+    " ",
+    "\t",
     "Content-Length: 5\r\n",
     "l:-1\r\n",
     "\r\n--cut:here =?\r\n",
     "--",
     "\xff",
     "\xc3",
-    "9".repeat(20),
-    "SIP/2.0",
-    "?a=b",
   ])
-  .map((text) => Uint8Array.from(text, (c) => c.charCodeAt(0)));
+  .concat(["9".repeat(20), "SIP/2.0", "?a=b"])
+  .map(octetsOf);
 
-function mutate(random: (below: number) => number): Uint8Array {
-  let bytes = corpus[random(corpus.length)]!;
-  for (let times = 1 + random(4); times > 0; times--) {
-    const at = random(bytes.length + 1);
-    const end = Math.min(bytes.length, at + random(30));
-    const head = bytes.subarray(0, at);
-    switch (random(6)) {
-      case 0:
-        bytes = join(head, bytes.subarray(end));
-        break;
-      case 1:
-        bytes = join(head, SPICE[random(SPICE.length)]!, bytes.subarray(at));
-        break;
-      case 2:
-        bytes = join(head, SPICE[random(SPICE.length)]!, bytes.subarray(end));
-        break;
-      case 3:
-        bytes = join(bytes.subarray(0, end), bytes.subarray(at));
-        break;
-      case 4: {
-        const other = corpus[random(corpus.length)]!;
-        bytes = join(head, other.subarray(random(other.length)));
-        break;
-      }
-      default:
-        bytes = bytes.slice();
-        if (at < bytes.length) bytes[at] = random(256);
-    }
-  }
-  return bytes;
-}
-
-function join(...chunks: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(chunks));
-}
+const mutation = (random: Below): Uint8Array => mutate(corpus, SPICE, random);
 
 /** Every typed reader on every value, fitting or not. */
 function readEverything(message: SipMessage): void {
@@ -131,41 +78,37 @@ function readEverything(message: SipMessage): void {
   for (const lenient of [false, true]) flattenBody(message, { lenient });
 }
 
-test("no mutation of a message makes a parser throw, and what is accepted can be written and read again", () => {
-  const random = randomOf(SEED);
+test("no mutation of a message makes a parser throw or take long, and what is accepted can be written and read again", () => {
   let accepted = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const bytes = mutate(random);
+  fuzz("sip", mutation, (bytes) => {
     for (const framing of ["datagram", "stream"] as const) {
       const parsed = parseSipMessage(bytes, { framing });
       const message = parsed.ok ? parsed.value : parsed.error.request;
       if (message !== undefined) readEverything(message);
       if (!parsed.ok) {
-        assert.ok(parsed.error.offset <= bytes.length, `round ${round}: offset beyond the end`);
+        assert.ok(parsed.error.offset <= bytes.length, "offset beyond the end");
         continue;
       }
       accepted++;
       const again = parseSipMessage(formatSipMessage(parsed.value), { framing: "stream" });
-      assert.ok(again.ok, `round ${round}: ${again.ok ? "" : again.error.message}`);
+      assert.ok(again.ok, again.ok ? "" : again.error.message);
       const names = (each: SipMessage) =>
         [...each.headers.entries()].map(([name]) => name.toLowerCase()).sort();
       const written = names(again.value).filter((name) => name !== "content-length");
       assert.deepEqual(
         written,
         names(parsed.value).filter((name) => name !== "content-length"),
-        `round ${round}`,
       );
-      assert.deepEqual(Buffer.from(again.value.body), Buffer.from(parsed.value.body), `round ${round}`);
+      assert.deepEqual(Buffer.from(again.value.body), Buffer.from(parsed.value.body));
     }
-  }
-  assert.ok(accepted > ROUNDS / 20, `only ${accepted} accepted: the mutations are too wild to test much`);
+  });
+  assert.ok(accepted > rounds / 20, `only ${accepted} accepted: the mutations are too wild to test much`);
 });
 
-test("no mutation makes the framer throw, hold too much, or depend on how the stream is cut", () => {
-  const random = randomOf(SEED + 1);
+test("no mutation makes the framer throw, hold too much, take long, or depend on how the stream is cut", () => {
   const limits = { ...DEFAULT_SIP_LIMITS, headBytes: 8_000, bodyBytes: 4_000 };
-  for (let round = 0; round < ROUNDS; round++) {
-    const bytes = join(mutate(random), mutate(random));
+  const two = (random: Below): Uint8Array => join(mutation(random), mutation(random));
+  fuzz("sip-stream", two, (bytes, random) => {
     const whole = messages(new SipStreamFramer({ limits }).push(bytes));
     const framer = new SipStreamFramer({ limits });
     const cut: string[] = [];
@@ -174,8 +117,8 @@ test("no mutation makes the framer throw, hold too much, or depend on how the st
       cut.push(...messages(framer.push(bytes.slice(at, at + size))));
       at += size;
     }
-    assert.deepEqual(cut, whole, `round ${round}`);
-  }
+    assert.deepEqual(cut, whole);
+  });
 });
 
 function messages(outputs: ReturnType<SipStreamFramer["push"]>): string[] {
@@ -185,25 +128,26 @@ function messages(outputs: ReturnType<SipStreamFramer["push"]>): string[] {
   );
 }
 
-test("no mutation makes the multipart reader throw, strict or lenient", () => {
-  const random = randomOf(SEED + 2);
+test("no mutation makes the multipart reader throw or take long, strict or lenient", () => {
   const source = corpus.find((bytes) => Buffer.from(bytes).includes("--cut:here"))!;
   const body = source.subarray(Buffer.from(source).indexOf("\r\n\r\n") + 4);
-  let opened = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  const gentle = (random: Below): Uint8Array => {
     const at = random(body.length);
     const end = Math.min(body.length, at + random(40));
     const spice = SPICE[random(SPICE.length)]!;
-    const mutated = join(body.subarray(0, at), spice, body.subarray(random(2) === 0 ? at : end));
+    return join(body.subarray(0, at), spice, body.subarray(random(2) === 0 ? at : end));
+  };
+  let opened = 0;
+  fuzz("multipart", gentle, (bytes) => {
     for (const lenient of [false, true]) {
-      const parsed = parseMultipart(mutated, 'multipart/mixed;boundary="cut:here =?"', { lenient });
+      const parsed = parseMultipart(bytes, 'multipart/mixed;boundary="cut:here =?"', { lenient });
       if (!parsed.ok) continue;
       opened++;
       const size = parsed.value.parts.reduce((sum, part) => sum + part.body.length, 0);
-      assert.ok(size <= mutated.length, `round ${round}: parts larger than the whole`);
+      assert.ok(size <= bytes.length, "parts larger than the whole");
     }
-  }
-  assert.ok(opened > ROUNDS, "most mutations should leave something to read");
+  });
+  assert.ok(opened > rounds, "most mutations should leave something to read");
 });
 
 test("a megabyte of anything in one value is read in linear time", () => {
