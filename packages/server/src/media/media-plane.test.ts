@@ -21,7 +21,7 @@ test("[R3550-11-3] legs get even RTP ports with the odd one above for RTCP, from
     assert.equal(rtcpPort, rtpPort + 1);
     assert.ok(rtpPort >= FIRST_PORT && rtcpPort < FIRST_PORT + 200);
   }
-  assert.deepEqual(plane.implementation, { io: "dgram", workers: 2 });
+  assert.equal(plane.implementation.workers, 2);
 });
 
 test("a closed pair rests for the drain time before it is given out again", async (t) => {

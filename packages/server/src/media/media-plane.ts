@@ -2,7 +2,14 @@ import { randomInt } from "node:crypto";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { MessagePort } from "node:worker_threads";
-import { createSystemClock, isLocalAddress, localAddressFor, PortPairs } from "../net/index.ts";
+import {
+  createSystemClock,
+  isLocalAddress,
+  localAddressFor,
+  newDescriptors,
+  type PacketIoChoice,
+  PortPairs,
+} from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import { MediaBindError, MediaLostError, UnknownLegError } from "./errors.ts";
 import { MediaWorker } from "./media-worker.ts";
@@ -36,6 +43,8 @@ export interface MediaPlaneOptions {
   readonly edges?: readonly MediaEdge[];
   readonly workers: number;
   readonly log: Log;
+  /** What carries packets. Default "auto": io_uring where it works, else `node:dgram`. */
+  readonly io?: PacketIoChoice | undefined;
   /** How long a port pair rests after close, so that late packets of the old call meet nobody. Default 5,000. */
   readonly drainMs?: number;
   /** "rtp-stopped" is told after this much silence. Default 10,000. */
@@ -332,7 +341,8 @@ class WorkerMediaPlane implements MediaPlane {
 
   #startWorker(): Promise<MediaWorker> {
     const { log, silenceMs = DEFAULT_SILENCE_MS } = this.#options;
-    return MediaWorker.start({ silenceMs }, log, {
+    const settings = { silenceMs, io: this.#options.io ?? "auto", descriptors: newDescriptors() };
+    return MediaWorker.start(settings, log, {
       onEvent: (event) => {
         if (event.kind !== "worker-lost") this.#emit(event.id, event);
       },

@@ -1,4 +1,5 @@
 import { type MessagePort, Worker } from "node:worker_threads";
+import { closeDescriptors } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import { MediaLostError } from "./errors.ts";
 import type { MediaEvent, MediaId } from "./types.ts";
@@ -15,7 +16,9 @@ export class MediaWorker {
   /** What lives in it. */
   readonly ids = new Set<MediaId>();
   /** The packet implementation it found. */
-  io = "";
+  io: "dgram" | "uring" = "dgram";
+  /** Why that is not io_uring, where it was wanted. */
+  refusal: string | undefined;
   readonly #worker: Worker;
   readonly #questions = new Map<
     number,
@@ -48,12 +51,14 @@ export class MediaWorker {
       else if (report.kind === "answer") this.#take(report.question, report.answer);
       else {
         this.io = report.io;
+        this.refusal = report.refusal;
         ready();
       }
     });
     this.#worker.on("error", (error: unknown) => log.error({ error }, "a media worker failed"));
     this.#worker.on("exit", (exitCode) => {
       this.#gone = true;
+      closeDescriptors(settings.descriptors);
       const lost = new MediaLostError("the media worker is gone");
       failed(lost);
       for (const question of this.#questions.values()) question.reject(lost);

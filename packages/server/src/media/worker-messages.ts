@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { PacketIoChoice, PacketIoCounters } from "../net/index.ts";
 import type {
   ForkConnection,
   LegConnection,
@@ -13,6 +14,9 @@ import type {
 /** What `new Worker` gets. */
 export interface WorkerSettings {
   readonly silenceMs: number;
+  readonly io: PacketIoChoice;
+  /** Shared: what the worker holds open that its end does not close. */
+  readonly descriptors: Int32Array<SharedArrayBuffer>;
 }
 
 /** Where a port pair is to be bound. */
@@ -70,11 +74,13 @@ export type WorkerCommand =
     }
   | { readonly kind: "stats"; readonly id: MediaId; readonly question: number }
   | { readonly kind: "close"; readonly id: MediaId; readonly question: number }
+  /** How its packets go. */
+  | { readonly kind: "counters"; readonly id: MediaId; readonly question: number }
   | { readonly kind: "stop"; readonly id: MediaId };
 
 /** From a media worker to the main thread. */
 export type WorkerReport =
-  | { readonly kind: "ready"; readonly io: string }
+  | { readonly kind: "ready"; readonly io: "dgram" | "uring"; readonly refusal: string | undefined }
   | { readonly kind: "event"; readonly event: MediaEvent }
   /** The answer to the command with that question. */
   | { readonly kind: "answer"; readonly question: number; readonly answer: WorkerAnswer };
@@ -84,5 +90,6 @@ export type WorkerAnswer =
   /** `inUse`: another pair may do. */
   | { readonly kind: "refused"; readonly inUse: boolean; readonly message: string }
   | { readonly kind: "gone" }
+  | { readonly kind: "counters"; readonly counters: PacketIoCounters }
   | { readonly kind: "played"; readonly completed: boolean }
   | { readonly kind: "stats"; readonly stats: MediaStats | undefined };

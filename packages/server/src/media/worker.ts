@@ -10,7 +10,7 @@ const main = parentPort;
 const settings = workerData as WorkerSettings;
 const report = (message: WorkerReport): void => main.postMessage(message);
 
-const io = createPacketIo();
+const { io, refusal } = createPacketIo({ choice: settings.io, descriptors: settings.descriptors });
 const engine = new MediaEngine(
   {
     io,
@@ -33,4 +33,4 @@ io.listen(main, (message) => {
   // What was queued in this turn leaves before the ports are closed.
   io.stop().catch(() => process.exit(1));
 });
-report({ kind: "ready", io: io.name });
+report({ kind: "ready", io: io.name, refusal });

@@ -5,6 +5,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Millis } from "@callfork/protocol/text";
 import {
   MAX_PACKET_BYTES,
+  newPacketIoCounters,
   type PacketBatch,
   type PacketIo,
   type PacketIoHandlers,
@@ -43,14 +44,8 @@ interface Port {
 
 class DgramPacketIo implements PacketIo {
   readonly name = "dgram";
-  readonly counters = {
-    received: 0,
-    sent: 0,
-    oversized: 0,
-    strangers: 0,
-    sendOverflow: 0,
-    slabOverflow: 0,
-  };
+  readonly joinsSegments = false;
+  readonly counters = newPacketIoCounters();
   slab: Buffer = newSlab();
   readonly #options: DgramPacketIoOptions;
   readonly #ports: (Port | undefined)[] = [];
@@ -130,6 +125,7 @@ class DgramPacketIo implements PacketIo {
     port.hasPeer = remotePort > 0 && remotePort <= 0xffff;
     port.address = address;
     port.remotePort = remotePort;
+    this.#markAgain(port);
     if (!exclusive || !port.hasPeer) return;
     try {
       port.socket.connect(remotePort, address, () => {});
@@ -145,6 +141,7 @@ class DgramPacketIo implements PacketIo {
     const port = this.#open(index);
     this.#disconnect(port);
     port.hasPeer = false;
+    this.#markAgain(port);
   }
 
   reserve(length: number): number {
@@ -176,6 +173,10 @@ class DgramPacketIo implements PacketIo {
     this.counters.sent++;
     if (port.connected) port.socket.send(this.slab, offset, length);
     else port.socket.send(this.slab, offset, length, port.remotePort, port.address);
+  }
+
+  sendSegments(index: PortIndex, offset: number, length: number, segmentLength: number): void {
+    for (let at = 0; at < length; at += segmentLength) this.send(index, offset + at, segmentLength);
   }
 
   async close(index: PortIndex): Promise<void> {
@@ -219,7 +220,7 @@ class DgramPacketIo implements PacketIo {
       this.counters.oversized++;
       return;
     }
-    const fromPeer = port.hasPeer && from.port === port.remotePort && from.address === port.address ? 1 : 0;
+    const fromPeer = isFromPeer(port, from);
     if (port.connected && fromPeer === 0) {
       // It waited in the socket's queue since before the peer was made exclusive.
       this.counters.strangers++;
@@ -307,6 +308,14 @@ class DgramPacketIo implements PacketIo {
     }
   };
 
+  /** Packets of the batch that is being dealt with are from the peer, or not, as of now. */
+  #markAgain(port: Port): void {
+    const batch = this.#batch;
+    for (let i = 0; i < batch.count; i++) {
+      if (batch.port[i] === port.index) batch.fromPeer[i] = isFromPeer(port, batch.sources[i]!);
+    }
+  }
+
   #disconnect(port: Port): void {
     if (!port.connected) return;
     port.connected = false;
@@ -345,6 +354,10 @@ class DgramBatch implements PacketBatch {
   sourcePort(index: number): number {
     return this.sources[index]!.port;
   }
+}
+
+function isFromPeer(port: Port, from: RemoteInfo): 0 | 1 {
+  return port.hasPeer && from.port === port.remotePort && from.address === port.address ? 1 : 0;
 }
 
 /** Never pooled: regions of it are handed to the kernel. */

@@ -1,10 +1,18 @@
 export { createAddressFilter } from "./address-filter.ts";
 export { createSystemClock } from "./clock.ts";
-export { createPacketIo } from "./create-packet-io.ts";
+export {
+  type ChosenPacketIo,
+  closeDescriptors,
+  createPacketIo,
+  newDescriptors,
+  type PacketIoChoice,
+  type PacketIoOptions,
+} from "./create-packet-io.ts";
 export { createDgramPacketIo, type DgramPacketIoOptions } from "./dgram-packet-io.ts";
 export { isLocalAddress, localAddressFor } from "./local-address.ts";
 export {
   MAX_PACKET_BYTES,
+  newPacketIoCounters,
   type PacketBatch,
   type PacketIo,
   type PacketIoCounters,

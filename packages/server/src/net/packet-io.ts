@@ -8,7 +8,8 @@ export type PortIndex = number;
 export const MAX_PACKET_BYTES = 2048;
 
 /**
- * What came in since the last batch: struct of arrays, the first `count` entries count. Everything in it belongs to
+ * What came in since the last batch: struct of arrays, the first `count` entries count. Packets of one port are in the
+ * order in which they came; nothing is said of the order among ports. Everything in it belongs to
  * the `PacketIo` and is valid until the handler returns.
  */
 export interface PacketBatch {
@@ -21,7 +22,7 @@ export interface PacketBatch {
   readonly length: Uint16Array;
   /** The port each came to. One that was closed in the same turn may still appear. */
   readonly port: Uint32Array;
-  /** 1 when it came from the port's peer (`setPeer`). */
+  /** 1 when it came from the port's peer (`setPeer`); kept true when the peer changes while the batch is dealt with. */
   readonly fromPeer: Uint8Array;
   /** Monotonic milliseconds (`performance.now()`), one time for the whole batch. */
   readonly receivedAt: Millis;
@@ -49,6 +50,33 @@ export interface PacketIoCounters {
   sendOverflow: number;
   /** One turn wanted to build more than the slab holds. */
   slabOverflow: number;
+  /** Sends that the kernel refused for another reason than a full queue or a peer that is not there. */
+  sendFailed: number;
+  /** Receiving stood still until buffers were given back; what came meanwhile waited in the kernel. */
+  receiveStarved: number;
+  /** Completions had to wait in the kernel because the ring was full. */
+  completionOverflow: number;
+  /** The kernel could not take or do something for want of memory; it was tried again. */
+  retried: number;
+  /** Ports that could not be opened for want of descriptors or memory. */
+  openFailed: number;
+}
+
+/** All at zero. */
+export function newPacketIoCounters(): PacketIoCounters {
+  return {
+    received: 0,
+    sent: 0,
+    oversized: 0,
+    strangers: 0,
+    sendOverflow: 0,
+    slabOverflow: 0,
+    sendFailed: 0,
+    receiveStarved: 0,
+    completionOverflow: 0,
+    retried: 0,
+    openFailed: 0,
+  };
 }
 
 /**
@@ -60,8 +88,10 @@ export interface PacketIoCounters {
  * An implementation may block the thread while it waits; therefore timers and commands come through this face too.
  */
 export interface PacketIo {
-  /** For logs and metrics: "dgram". */
-  readonly name: string;
+  /** For logs and metrics. */
+  readonly name: "dgram" | "uring";
+  /** Runs of equally long packets leave cheaper by `sendSegments` than one by one. */
+  readonly joinsSegments: boolean;
   readonly counters: Readonly<PacketIoCounters>;
 
   /** Sets the handlers; packets that came before are kept by the kernel. */
@@ -101,6 +131,12 @@ export interface PacketIo {
 
   /** Queues a region of the slab to the port's peer. The octets must not change again in this turn. */
   send(port: PortIndex, offset: number, length: number): void;
+
+  /**
+   * Queues a run of packets that lie one behind the other, each of `segmentLength` octets. On the wire they are packets
+   * like any other; where the kernel can, they go to it as one.
+   */
+  sendSegments(port: PortIndex, offset: number, length: number, segmentLength: number): void;
 
   /** Closes the port. Resolves when its number is free for others. */
   close(port: PortIndex): Promise<void>;
