@@ -14,6 +14,8 @@ export interface RecordingFilter {
   /** Of the communication session, or a SIP Session-ID. */
   readonly sessionId?: string;
   readonly groupId?: string;
+  /** SID of the first recording of the same call: all others of it. */
+  readonly partOf?: string;
   /** Address of the recording client, without port. */
   readonly source?: string;
   readonly extensionData?: Readonly<Record<string, string>>;

@@ -114,10 +114,11 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
     },
     listRecordings: async ({ accountSid, offset, limit, ...filter }) => {
       let query = db.selectFrom("recordings").selectAll().where("account_sid", "=", accountSid);
-      const { status, callId, connector, startedFrom, startedTo } = filter;
+      const { status, callId, connector, startedFrom, startedTo, partOf } = filter;
       if (status !== undefined) query = query.where("status", "=", status as RecordingRecord["status"]);
       if (callId !== undefined) query = query.where("call_id", "=", callId);
       if (startedFrom !== undefined) query = query.where("start_time", ">=", startedFrom);
+      if (partOf !== undefined) query = query.where("part_of", "=", partOf);
       if (startedTo !== undefined) query = query.where("start_time", "<=", startedTo);
       if (connector !== undefined) {
         const dialogs = db
@@ -185,6 +186,8 @@ function rowOf(record: RecordingRecord): Insertable<RecordingRow> {
     participants: JSON.stringify(record.participants),
     warnings: JSON.stringify(record.warnings),
     extension_data: JSON.stringify(record.extensionData),
+    markers: record.markers === undefined ? null : JSON.stringify(record.markers),
+    part_of: record.partOf ?? null,
   };
 }
 
@@ -203,6 +206,8 @@ export function recordOf(row: Selectable<RecordingRow>, tracks: readonly TrackRo
     tracks: tracks.map(trackOf),
     warnings: readJson(row.warnings),
     extensionData: readJson(row.extension_data),
+    ...(row.markers !== null && { markers: readJson(row.markers) }),
+    ...(row.part_of !== null && { partOf: row.part_of }),
   };
 }
 
@@ -224,6 +229,7 @@ function trackRowOf(recordingSid: string, position: number, track: TrackRecord):
     longest_gap_ms: track.longestGapMs,
     start_offset_ms: track.startOffsetMs,
     file: track.file,
+    detail: track.detail === undefined ? null : JSON.stringify(track.detail),
   };
 }
 
@@ -243,5 +249,6 @@ function trackOf(row: TrackRow): TrackRecord {
     longestGapMs: row.longest_gap_ms,
     startOffsetMs: row.start_offset_ms,
     file: row.file,
+    ...(row.detail !== null && { detail: readJson(row.detail) }),
   };
 }

@@ -163,6 +163,10 @@ export interface RecordingRow {
   participants: string;
   warnings: string;
   extension_data: string;
+  /** Null: none, or written before there were any. */
+  markers: string | null;
+  /** SID of the first recording of the same call. */
+  part_of: string | null;
 }
 
 export interface TrackRow {
@@ -184,6 +188,8 @@ export interface TrackRow {
   longest_gap_ms: number;
   start_offset_ms: number;
   file: string;
+  /** JSON: `TrackDetail`; null: written before there was any. */
+  detail: string | null;
 }
 
 export interface MetadataVersionRow {
@@ -212,6 +218,8 @@ export interface RecordingKeepingRow {
   /** Not to be moved to object storage before. */
   move_due_at: number;
   move_error: string | null;
+  /** JSON: by file, how far its upload in parts has come. */
+  move_progress: string | null;
   /** JSON: `StoredFile[]`, what is in object storage. */
   files: string | null;
 }

@@ -30,6 +30,7 @@ export async function recordingsKept(db: Kysely<unknown>, serialType: "integer" 
     .addColumn("move_attempts", "integer", (column) => column.notNull())
     .addColumn("move_due_at", "bigint", (column) => column.notNull())
     .addColumn("move_error", "text")
+    .addColumn("move_progress", "text")
     .addColumn("files", "text")
     .execute();
   await schema

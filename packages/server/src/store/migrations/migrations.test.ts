@@ -11,7 +11,13 @@ import { openSqliteEngine } from "../sqlite/engine.ts";
 import { keepingLog, MASTER_KEY } from "../testing/fixtures.ts";
 import { migrate, migrations } from "./index.ts";
 
-const ALL = ["0001-first-tables", "0002-siprec-detail", "0003-certificates", "0005-recordings-kept"];
+const ALL = [
+  "0001-first-tables",
+  "0002-siprec-detail",
+  "0003-certificates",
+  "0005-recordings-kept",
+  "0006-recordings-in-full",
+];
 
 function fileOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "callfork-migrations-"));
