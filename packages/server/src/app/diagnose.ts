@@ -1,10 +1,11 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import type { Config } from "../config/index.ts";
+import { type Config, defaultOrigin, describeRule, firewallRules } from "../config/index.ts";
 import { createMediaPlane } from "../media/index.ts";
 import { createSipTransports, createSystemClock, loadTlsSet } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
+import { edgeListeners, edgeOrigin, mediaEdges } from "./edges.ts";
 import { readAccountFile } from "./secrets.ts";
 
 /** One thing that was looked at. "warn": works, but somebody should know. */
@@ -39,7 +40,7 @@ export async function diagnose(config: Config): Promise<readonly Finding[]> {
     ...certificates(config),
     socketBuffers(),
     exposure(config),
-    admit(config),
+    ...admit(config),
   ];
 }
 
@@ -89,12 +90,11 @@ async function isServing(config: Config): Promise<boolean> {
 
 async function sip(config: Config): Promise<Finding> {
   const about = "SIP";
-  const names = config.sipListen
-    .map(({ transport, address, port }) => `${transport}:${address}:${port}`)
-    .join(", ");
+  const listen = [...config.sipListen, ...edgeListeners(config)];
+  const names = listen.map(({ transport, address, port }) => `${transport}:${address}:${port}`).join(", ");
   try {
     const transports = await createSipTransports({
-      listen: config.sipListen,
+      listen,
       log: SILENT,
       clock: createSystemClock(),
       tls: config.tls,
@@ -132,7 +132,9 @@ async function media(config: Config): Promise<Finding> {
     const plane = await createMediaPlane({
       advertisedAddress: config.rtpAddress,
       ports: config.rtpPorts,
+      edges: mediaEdges(config),
       workers: config.mediaWorkers,
+      io: config.mediaIo,
       log: SILENT,
     });
     try {
@@ -140,7 +142,13 @@ async function media(config: Config): Promise<Finding> {
       await plane.close(port.id);
       const pairs = Math.floor((last - first + 1) / 2);
       const text = `${plane.implementation.io} with ${config.mediaWorkers} workers, RTP ports ${first}-${last} (${pairs} pairs, two to four a call), advertised as ${port.address}`;
-      return { level: "ok", about, text };
+      const { refusal } = plane.implementation;
+      if (refusal === undefined) return { level: "ok", about, text };
+      return {
+        level: "warn",
+        about,
+        text: `${text}; io_uring, at half the cost, cannot be used: ${refusal}`,
+      };
     } finally {
       await plane.stop();
     }
@@ -177,14 +185,27 @@ function exposure(config: Config): Finding {
       };
 }
 
-function admit(config: Config): Finding {
+/** What firewalls must let through: between callers and this node, and in front of recorders. */
+function admit(config: Config): Finding[] {
+  const about = "firewall";
   const ports = [...new Set(config.sipListen.map(({ transport, port }) => `${transport}/${port}`))].join(
     ", ",
   );
   const { first, last } = config.rtpPorts;
-  return {
-    level: "ok",
-    about: "firewall",
-    text: `peers must be able to reach SIP ${ports} and RTP udp/${first}-${last}; recorders see calls from those ports`,
-  };
+  const text = `peers must be able to reach SIP ${ports} and RTP udp/${first}-${last}`;
+  const origins = [
+    { name: "recorders", origin: defaultOrigin(config) },
+    ...config.edges.map((edge) => ({
+      name: `recorders by edge ${edge.name}`,
+      origin: edgeOrigin(config, edge),
+    })),
+  ];
+  return [
+    { level: "ok", about, text },
+    ...origins.flatMap(({ name, origin }) =>
+      firewallRules(origin).map(
+        (rule): Finding => ({ level: "ok", about, text: `${name}: ${describeRule(rule)}` }),
+      ),
+    ),
+  ];
 }

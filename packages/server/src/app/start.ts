@@ -2,7 +2,12 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Random } from "@callfork/protocol/text";
 import { createApi } from "../api/index.ts";
-import { createDocumentFetcher, createOutboxWorker, createWebhookClient } from "../callbacks/index.ts";
+import {
+  createDocumentFetcher,
+  createOutboxWorker,
+  createStreamConnector,
+  createWebhookClient,
+} from "../callbacks/index.ts";
 import { createCalls, type Director } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import { createConnectorDirectory } from "../connectors/index.ts";
@@ -21,7 +26,9 @@ import { createRecordingServer, type RecordingWebhook } from "../recording-serve
 import { createUserAgent } from "../signalling/index.ts";
 import { openStore } from "../store/index.ts";
 import { createDirector } from "../verbs/index.ts";
+import { clientEdges, edgeListeners, edgeViews, mediaEdges } from "./edges.ts";
 import { createEntrance } from "./entrance.ts";
+import { packetReport } from "./packet-report.ts";
 import { routeInvite } from "./route.ts";
 import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
@@ -117,13 +124,15 @@ async function compose(
   const media = await createMediaPlane({
     advertisedAddress: config.rtpAddress,
     ports: config.rtpPorts,
+    edges: mediaEdges(config),
     workers: config.mediaWorkers,
+    io: config.mediaIo,
     log,
   });
   opened.push(() => media.stop());
 
   const transports = await createSipTransports({
-    listen: config.sipListen,
+    listen: [...config.sipListen, ...edgeListeners(config)],
     log,
     clock,
     tls: config.tls,
@@ -193,6 +202,7 @@ async function compose(
     media,
     connectors: createConnectorDirectory({ rows: store.connectors, alerts }),
     store: store.siprecs,
+    authenticator: entrance.authenticator,
     clock,
     random,
     log,
@@ -200,6 +210,7 @@ async function compose(
     sipHost,
     defaultTrack: config.siprec.defaultTrack,
     extensionNamespace: config.siprec.extensionNamespace,
+    edges: clientEdges(config),
     onStarted: () => metrics.siprecSessionsLive.inc(),
     onEnded: (result, wasStarted) => {
       metrics.siprecSessionsTotal.inc({ result });
@@ -217,6 +228,7 @@ async function compose(
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
     strict: config.recorder.strict,
+    peers: config.recorder.peers,
     limits: { freeBytes: config.recorder.minimumFreeMebibytes * 2 ** 20 },
     srtpPolicy: config.sip.srtp,
     clock,
@@ -224,6 +236,14 @@ async function compose(
     log,
     alerts,
     webhook: recordingWebhookOf(config),
+    liveAudio: {
+      connector: createStreamConnector({
+        allowedAddresses: config.webhooks.allowedAddresses,
+        accounts: store.accounts,
+        resolver,
+      }),
+      urls: config.recorder.streamUrls,
+    },
     onStarted: () => metrics.recordingsLive.inc(),
     onEnded: (recording) => {
       metrics.recordingsLive.dec();
@@ -232,13 +252,14 @@ async function compose(
     onRefused: (reason) => metrics.sipRefusedTotal.inc({ reason }),
   });
   await calls.start();
-  entrance.attach(calls);
+  entrance.attach(calls, recordingClient);
   await recordingClient.recover();
   await recordingServer.start();
   opened.push(() => recordingServer.stop());
 
   userAgent.attach({
-    onInvite: (invite) => routeInvite({ config, calls, recorder: recordingServer, entrance }, invite),
+    onInvite: (invite) =>
+      routeInvite({ config, calls, client: recordingClient, recorder: recordingServer, entrance }, invite),
     onRequest: ({ method }) => (method === "OPTIONS" ? entrance.answerOptions() : undefined),
     onTrace: (event) =>
       metrics.sipMessagesTotal.inc({ direction: event.direction, kind: kindOf(event.startLine) }),
@@ -247,8 +268,10 @@ async function compose(
   // Before dialogs are cut: recorders, our own among them, hear BYE with the last metadata.
   opened.push(() => atMost(FORKS_STOP_MS, clock, recordingClient.stopAll()));
 
+  const reportPackets = packetReport(media, metrics);
   const sampler = setInterval(() => {
     metrics.callsLive.set(calls.liveCount);
+    reportPackets().catch(() => {});
     store.outbox.pending().then(
       (pending) => metrics.outboxPending.set(pending),
       () => {},
@@ -264,6 +287,7 @@ async function compose(
       calls,
       forks: recordingClient,
       recordings: recordingServer.library,
+      streams: recordingServer.streams,
       metrics,
       log,
       config,
@@ -272,6 +296,7 @@ async function compose(
         return { ready: checks.media, checks };
       },
       version: VERSION,
+      edges: edgeViews(config, transports),
     });
     bound = await api.listen();
     opened.push(() => api.close());

@@ -58,6 +58,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
     authToken: undefined,
     secretKey: undefined,
     roles: ["calls", "recorder", "api"],
+    mediaIo: "auto",
     logLevel: "info",
     webhooks: { allowedAddresses: ["127.0.0.0/8", "::1"], timeoutMs: 15_000 },
     sip: {
@@ -80,6 +81,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       statusCallbackMethod: "POST",
       statusCallbackEvents: ["recording-started", "recording-completed", "recording-failed"],
       streamUrls: [],
+      peers: [],
       minimumFreeMebibytes: 256,
     },
     siprec: { defaultTrack: "both_tracks", extensionNamespace: "urn:callfork:siprec" },

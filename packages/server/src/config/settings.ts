@@ -13,6 +13,7 @@ import {
   readListen,
   readNamespace,
   readOrigin,
+  readPeerRule,
   readPortRange,
   readPublicUrl,
   readSecretKey,
@@ -165,6 +166,13 @@ export const SETTINGS = {
     meaning: "Threads that carry RTP.",
     read: same,
   }),
+  mediaIo: setting({
+    schema: choice("auto", "uring", "dgram"),
+    standard: "auto",
+    meaning:
+      "How packets meet the kernel: `uring` (io_uring, Linux 6.1 or later) or `dgram`. `auto` tries io_uring and falls back, with a line in the log; `uring` refuses to start without.",
+    read: same,
+  }),
   logLevel: setting({
     schema: choice("debug", "info", "warn", "error", "silent"),
     standard: "info",
@@ -293,7 +301,7 @@ export const SETTINGS = {
       schema: choice("none", "phones", "all"),
       standard: "phones",
       meaning:
-        "Who may transfer a call by REFER: `phones` are legs that no trunk carries, `all` are those of trunks too.",
+        "Who may transfer a call by REFER: `phones` are legs that no trunk carries, `all` are those of trunks too. With `none` nobody takes a party's place by Replaces either; else whoever may call may.",
       read: same,
     }),
     srtp: setting({
@@ -367,6 +375,15 @@ export const SETTINGS = {
         "WebSockets that hear every recording while it is made, in the format of Twilio's Media Streams. Their addresses are checked as webhooks' are.",
       example: "wss://speech.example.com/in",
       read: each(readStreamUrl),
+    }),
+    peers: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none: `recorder.strict` says it for all",
+      meaning:
+        "How single recording clients are taken: `<address or range>=`, `certificate:<name>=` or `user:<digest user>=`, and `strict`, `lenient` or `plain` (lenient, and each of its INVITEs is a recording session). The first that fits counts.",
+      example: "192.0.2.0/24=strict",
+      read: each(readPeerRule),
     }),
     minimumFreeMebibytes: setting({
       schema: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),

@@ -39,6 +39,7 @@ export interface Config {
   readonly secretKey: string | undefined;
   readonly roles: readonly ("calls" | "recorder" | "api")[];
   readonly mediaWorkers: number;
+  readonly mediaIo: "auto" | "uring" | "dgram";
   readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
   readonly tls: {
     /** PEM files, each with a chain; the first is shown where no other fits the name that the client asked for. */
@@ -91,6 +92,12 @@ export interface Config {
       | "recording-completed"
       | "recording-failed"
     )[];
+    /** How single recording clients are taken; the first rule that fits counts. */
+    readonly peers: readonly {
+      readonly by: "address" | "certificate" | "user";
+      readonly is: string;
+      readonly profile: "strict" | "lenient" | "plain";
+    }[];
     /** WebSockets that hear every recording. */
     readonly streamUrls: readonly string[];
     /** Space on the disk of the data directory below which no recording begins. */

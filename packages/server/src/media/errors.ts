@@ -9,6 +9,15 @@ export class MediaLostError extends PlatformError {
   override readonly httpStatus = 503;
 }
 
+/** io_uring was asked for, not just hoped for, and the kernel does not let us. */
+export class MediaIoError extends PlatformError {
+  override readonly name = "MediaIoError";
+  readonly code = "MEDIA_IO_UNAVAILABLE";
+  readonly fault: Fault = "operator";
+  override readonly sipStatus = 503;
+  override readonly httpStatus = 503;
+}
+
 /** A fork was asked for on a leg that is closed, or never was. */
 export class UnknownLegError extends PlatformError {
   override readonly name = "UnknownLegError";

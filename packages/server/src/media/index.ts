@@ -10,13 +10,15 @@ export {
   type EncoderOptions,
   isTranscodable,
 } from "./codec/index.ts";
-export { createMediaPlane, type MediaPlaneOptions } from "./media-plane.ts";
-export { type ReceivedPacket, readReceivedBatch } from "./received-batch.ts";
+export { createMediaPlane, type LocalMediaPlane, type MediaPlaneOptions } from "./media-plane.ts";
+export { type ReceivedPacket, readReceivedBatch, visitReceivedBatch } from "./received-batch.ts";
 export type {
   BridgeOptions,
   Direction,
+  ForkCodec,
   ForkConnection,
   ForkOptions,
+  ForkTranscoding,
   LegCodec,
   LegConnection,
   LegOptions,
@@ -31,4 +33,5 @@ export type {
   PlayOptions,
   ReceiverOptions,
   StreamStats,
+  TranscodingStats,
 } from "./types.ts";

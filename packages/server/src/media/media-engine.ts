@@ -112,6 +112,9 @@ export class MediaEngine implements PacketIoHandlers {
       case "stats":
         this.#answer(command.question, { kind: "stats", stats: owner?.stats() });
         break;
+      case "counters":
+        this.#answer(command.question, { kind: "counters", counters: { ...this.#context.io.counters } });
+        break;
       case "close":
         this.#close(command.id, command.question, now);
         break;
@@ -186,7 +189,7 @@ export class MediaEngine implements PacketIoHandlers {
       const sink = this.#sinks.get(command.sink);
       if (sink === undefined) return undefined;
       const ports = { rtpPort, rtcpPort };
-      return new Receiver(this.#context, command.id, ports, { sink: sink.use(), cname, clockRateHz });
+      return new Receiver(this.#context, command.id, ports, { sink, cname, clockRateHz });
     });
   }
 

@@ -7,11 +7,13 @@ import {
   isLocalAddress,
   localAddressFor,
   newDescriptors,
+  newPacketIoCounters,
   type PacketIoChoice,
+  type PacketIoCounters,
   PortPairs,
 } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
-import { MediaBindError, MediaLostError, UnknownLegError } from "./errors.ts";
+import { MediaBindError, MediaIoError, MediaLostError, UnknownLegError } from "./errors.ts";
 import { MediaWorker } from "./media-worker.ts";
 import { checkSrtp } from "./srtp-state.ts";
 import type {
@@ -23,6 +25,7 @@ import type {
   MediaEdge,
   MediaEvent,
   MediaId,
+  MediaImplementation,
   MediaPlane,
   MediaPort,
   MediaSrtp,
@@ -57,8 +60,18 @@ const DEFAULT_SILENCE_MS = 10_000;
 const MAX_BIND_ATTEMPTS = 64;
 const NO_CHANGES: ReadonlyMap<number, number> = new Map();
 
-/** Starts the workers; resolves when all are ready. */
-export async function createMediaPlane(options: MediaPlaneOptions): Promise<MediaPlane> {
+/** The media plane of this process; a cluster of machines may have others. */
+export interface LocalMediaPlane extends MediaPlane {
+  /** Datagrams of all workers since the start, those of workers that have died as of their last report. */
+  packetCounters(): Promise<PacketIoCounters>;
+}
+
+/**
+ * Starts the workers; resolves when all are ready.
+ *
+ * @throws MediaIoError - io_uring was demanded and cannot be used
+ */
+export async function createMediaPlane(options: MediaPlaneOptions): Promise<LocalMediaPlane> {
   const plane = new WorkerMediaPlane(options);
   await plane.start();
   return plane;
@@ -75,7 +88,7 @@ interface Entry {
   readonly onEvent: ((event: MediaEvent) => void)[];
 }
 
-class WorkerMediaPlane implements MediaPlane {
+class WorkerMediaPlane implements LocalMediaPlane {
   readonly #options: MediaPlaneOptions;
   readonly #pairs: PortPairs;
   readonly #edges: ReadonlyMap<string, MediaEdge & { readonly pairs: PortPairs }>;
@@ -84,6 +97,9 @@ class WorkerMediaPlane implements MediaPlane {
   /** Where each group lives, and how many of it do. */
   readonly #groups = new Map<string, { readonly worker: MediaWorker; users: number }>();
   readonly #sinks = new WeakMap<MessagePort, { readonly name: number; readonly worker: MediaWorker }>();
+  /** What each worker said last, and what those that are gone had said. */
+  readonly #counted = new Map<MediaWorker, PacketIoCounters>();
+  readonly #countedBefore = newPacketIoCounters();
   #lastId = 0;
   #lastSink = 0;
   #stopped = false;
@@ -109,12 +125,32 @@ class WorkerMediaPlane implements MediaPlane {
   async start(): Promise<void> {
     const count = Math.max(1, Math.floor(this.#options.workers));
     this.#workers = await Promise.all(Array.from({ length: count }, () => this.#startWorker()));
-    const { io } = this.implementation;
-    this.#options.log.info({ io, workers: count, ...this.#options.ports }, "media plane ready");
+    const { log, ports } = this.#options;
+    const { io, refusal } = this.implementation;
+    if (refusal !== undefined && this.#options.io === "uring") {
+      await this.stop();
+      throw new MediaIoError(`io_uring cannot be used: ${refusal}`);
+    }
+    log.info({ io, workers: count, ...ports }, "media plane ready");
+    if (refusal !== undefined)
+      log.warn({ refusal }, "packets go by node:dgram, at twice the cost of io_uring");
   }
 
-  get implementation(): { readonly io: string; readonly workers: number } {
-    return { io: this.#workers[0]?.io ?? "", workers: this.#workers.length };
+  get implementation(): MediaImplementation {
+    const [first] = this.#workers;
+    return { io: first?.io ?? "dgram", workers: this.#workers.length, refusal: first?.refusal };
+  }
+
+  async packetCounters(): Promise<PacketIoCounters> {
+    await Promise.all(
+      this.#workers.map(async (worker) => {
+        const answer = await worker.ask((question) => ({ kind: "counters", id: 0, question }));
+        if (answer.kind === "counters") this.#counted.set(worker, answer.counters);
+      }),
+    );
+    const total = newPacketIoCounters();
+    for (const counters of [this.#countedBefore, ...this.#counted.values()]) add(total, counters);
+    return total;
   }
 
   openLeg(options: LegOptions): Promise<MediaPort> {
@@ -357,6 +393,8 @@ class WorkerMediaPlane implements MediaPlane {
   /** Calls in other workers go on; new ones get a fresh worker in its place. */
   #onLost(lost: MediaWorker): void {
     this.#workers = this.#workers.filter((worker) => worker !== lost);
+    add(this.#countedBefore, this.#counted.get(lost) ?? newPacketIoCounters());
+    this.#counted.delete(lost);
     const ids = [...lost.ids];
     for (const id of ids) {
       const entry = this.#entries.get(id);
@@ -377,6 +415,10 @@ class WorkerMediaPlane implements MediaPlane {
 }
 
 type OpenCommand = (id: MediaId, pair: PairAddress, question: number) => WorkerCommand;
+
+function add(total: PacketIoCounters, counters: PacketIoCounters): void {
+  for (const name of Object.keys(total) as (keyof PacketIoCounters)[]) total[name] += counters[name];
+}
 
 function addressTowards(remoteAddress: string | undefined): string {
   const routed = remoteAddress === undefined ? undefined : localAddressFor(remoteAddress);

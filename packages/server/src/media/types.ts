@@ -93,6 +93,10 @@ export interface ForkConnection {
   /** Payload type of the leg → payload type of the recorder's answer. Packets of other types are not forwarded. */
   readonly payloadTypes: ReadonlyMap<number, number>;
   readonly clockRateHz: number;
+  /** Of payload types of the leg whose clock is another one. Each change of clock makes a new SSRC (RFC 3550 §5.2). */
+  readonly clockRatesHz?: ReadonlyMap<number, number>;
+  /** Payload types of the leg that the recorder does not take as they are, and what becomes of them. */
+  readonly transcodings?: readonly ForkTranscoding[];
   /** Canonical name for SDES (RFC 7022). */
   readonly cname: string;
   /** Absent: RTP in the clear. The same keys told again change nothing. */
@@ -101,10 +105,46 @@ export interface ForkConnection {
   readonly withhold?: boolean;
 }
 
+/** A codec with the number that its packets have on one side. */
+export interface ForkCodec extends LegCodec {
+  readonly channels?: number;
+  /** Of the side that receives it. */
+  readonly fmtp?: string;
+}
+
+export interface ForkTranscoding {
+  /** As the leg has it. */
+  readonly from: ForkCodec;
+  /** As the recorder takes it. */
+  readonly to: ForkCodec;
+  /** Default 20. */
+  readonly packetTimeMs?: number;
+}
+
+/** What a fork's transcoders have done. */
+export interface TranscodingStats {
+  readonly from: string;
+  readonly to: string;
+  /** The packets that come now are transcoded. */
+  readonly isActive: boolean;
+  /** Packets of the leg that were decoded. */
+  readonly packets: number;
+  /** Those that were no payload of their codec. */
+  readonly undecodable: number;
+  /** Those that came too late to be put in order, and those that never came. */
+  readonly late: number;
+  readonly lost: number;
+  /** Audio that a decoder made up for losses and short pauses of the source. */
+  readonly concealedMs: number;
+}
+
 export interface ReceiverOptions {
   readonly group: string;
   readonly remoteAddress?: string;
-  /** Batches of received packets go here, off the media thread: see `readReceivedBatch`. */
+  /**
+   * Batches of received packets go here, off the media thread: see `readReceivedBatch`. Receivers may share one; it
+   * stays open when they are closed, until its other end is.
+   */
   readonly sink: MessagePort;
   readonly cname: string;
   readonly clockRateHz: number;
@@ -141,6 +181,8 @@ export interface MediaStats {
   readonly rejected: number;
   /** Of a fork: packets that were not sent, by `withhold`. */
   readonly withheld?: number;
+  /** Of a fork that has something to transcode. */
+  readonly transcoding?: TranscodingStats | undefined;
   /** Of a fork: the recorder has reported on our stream by RTCP, so that `sent.lost` means something. */
   readonly isReported?: boolean;
 }
@@ -160,6 +202,14 @@ export type MediaEvent =
     }
   /** A worker died; everything in it is gone. */
   | { readonly kind: "worker-lost"; readonly ids: readonly MediaId[] };
+
+export interface MediaImplementation {
+  /** "dgram" or "uring"; others are possible: rtpengine, a test's. */
+  readonly io: string;
+  readonly workers: number;
+  /** Why it is not io_uring, where that was tried. */
+  readonly refusal?: string | undefined;
+}
 
 /**
  * The media plane: relays, forks, plays and receives RTP in worker threads; this is its face in the main thread.
@@ -190,6 +240,6 @@ export interface MediaPlane {
   close(id: MediaId): Promise<MediaStats | undefined>;
   onEvent(id: MediaId, handler: (event: MediaEvent) => void): void;
   /** Which implementation carries packets, and how many workers. */
-  readonly implementation: { readonly io: string; readonly workers: number };
+  readonly implementation: MediaImplementation;
   stop(): Promise<void>;
 }

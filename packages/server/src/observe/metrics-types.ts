@@ -52,6 +52,10 @@ export interface Metrics {
   readonly sipRefusedTotal: Counter<{ readonly reason: string }>;
   /** callfork_media_packets_total */
   readonly mediaPacketsTotal: Counter<{ readonly kind: RelayKind }>;
+  /** callfork_media_workers, by what carries their packets. */
+  mediaWorkers(io: string, workers: number): void;
+  /** callfork_media_io_total: datagrams received and sent, and what went wrong with them and was survived. */
+  readonly mediaIoTotal: Counter<{ readonly event: string }>;
   /** callfork_http_requests_seconds; `route` is the route's pattern, never the path asked for. */
   readonly httpRequestSeconds: Histogram<{
     readonly method: string;

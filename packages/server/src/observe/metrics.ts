@@ -37,6 +37,12 @@ export function createMetrics(): Metrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [registry],
   });
+  const mediaWorkers = new PromGauge({
+    name: "callfork_media_workers",
+    help: "Threads that carry media, by what carries their packets",
+    labelNames: ["io"],
+    registers: [registry],
+  });
   const few = bounded(32);
 
   return {
@@ -94,6 +100,13 @@ export function createMetrics(): Metrics {
       "RTP packets by what became of them",
       ["kind"],
       (labels) => ({ kind: labels.kind }),
+    ),
+    mediaWorkers: (io, workers) => mediaWorkers.set({ io }, workers),
+    mediaIoTotal: counter(
+      "callfork_media_io_total",
+      "Datagrams of media, and faults of their way that were survived",
+      ["event"],
+      (labels) => ({ event: few("event", labels.event) }),
     ),
     httpRequestSeconds: {
       observe: ({ method, route, status }, seconds) =>
