@@ -20,6 +20,13 @@ export interface ConnectorUri {
   readonly warnings: readonly string[];
 }
 
+/** What is meant where a URI does not say. */
+export interface ConnectorUriDefaults {
+  readonly port?: number;
+  readonly transport?: RecorderTransport;
+  readonly secure?: boolean;
+}
+
 export interface ConnectorUriError {
   /**
    * `syntax`: no SIP URI · `transport`: one we do not speak · `conflict`: parameters that contradict each other ·
@@ -45,8 +52,13 @@ const PARAMETER =
 /**
  * Reads the SIP URI of a connector: `sip:recorder@example.com:5061;transport=tls;secure=true&edge=ashburn`. Parameters
  * may be joined by ";" or by "&"; `secure` and `edge` are instructions to this platform and never sent.
+ *
+ * @param defaults - where the text is silent; a port and a transport of these stand in `uri` as if they were written
  */
-export function parseConnectorUri(text: string): Result<ConnectorUri, ConnectorUriError> {
+export function parseConnectorUri(
+  text: string,
+  defaults: ConnectorUriDefaults = {},
+): Result<ConnectorUri, ConnectorUriError> {
   if (text.length > MAXIMUM_OCTETS) return fail("tooLong", `longer than ${MAXIMUM_OCTETS} octets`);
   const scheme = SCHEME.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return fail("syntax", 'must begin with "sip:" or "sips:"');
@@ -68,23 +80,30 @@ export function parseConnectorUri(text: string): Result<ConnectorUri, ConnectorU
 
   const parameters = readParameters(parameterTexts);
   if (!parameters.ok) return parameters;
-  const { secure, edge, warnings, kept } = parameters.value;
+  const { edge, warnings, kept } = parameters.value;
   let { transport } = parameters.value;
+  // A transport that is written and cannot be secure speaks against a default of it.
+  const mayBeSecure = transport === undefined || transport === "tls";
+  const secure = parameters.value.secure ?? (mayBeSecure && defaults.secure === true);
   const tlsImplied = secure || scheme === "sips";
   if (tlsImplied && transport !== undefined && transport !== "tls") {
     const asks = secure ? "secure=true" : "sips:";
     return fail("conflict", `${asks} needs TLS, transport=${transport} forbids it`);
   }
-  if (tlsImplied && transport === undefined) {
-    transport = "tls";
-    if (scheme === "sip") kept.unshift("transport=tls");
+  if (transport === undefined) {
+    transport = tlsImplied ? "tls" : defaults.transport;
+    if (scheme === "sip" && transport !== undefined) kept.unshift(`transport=${transport}`);
   }
+  // A default port belongs to the default transport.
+  const isDefault = defaults.transport === undefined || transport === defaults.transport;
+  const port = givenPort ?? (isDefault ? defaults.port : undefined);
+  const authority = port === undefined || givenPort !== undefined ? hostPort : `${hostPort}:${port}`;
 
-  const uri = [scheme, ":", rest.slice(0, hostStart), hostPort, ...kept.map((parameter) => `;${parameter}`)];
+  const uri = [scheme, ":", rest.slice(0, hostStart), authority, ...kept.map((parameter) => `;${parameter}`)];
   return ok({
     uri: uri.join(""),
     host: hostText.replace(/^\[|\]$/g, "").toLowerCase(),
-    port: givenPort ?? (transport === "tls" ? 5061 : 5060),
+    port: port ?? (transport === "tls" ? 5061 : 5060),
     transport,
     secure,
     edge,
@@ -94,7 +113,8 @@ export function parseConnectorUri(text: string): Result<ConnectorUri, ConnectorU
 
 interface Parameters {
   transport: RecorderTransport | undefined;
-  secure: boolean;
+  /** Undefined: it does not say. */
+  secure: boolean | undefined;
   edge: string | undefined;
   /** What stays in the Request-URI, as written. */
   readonly kept: string[];
@@ -102,7 +122,13 @@ interface Parameters {
 }
 
 function readParameters(texts: readonly string[]): Result<Parameters, ConnectorUriError> {
-  const found: Parameters = { transport: undefined, secure: false, edge: undefined, kept: [], warnings: [] };
+  const found: Parameters = {
+    transport: undefined,
+    secure: undefined,
+    edge: undefined,
+    kept: [],
+    warnings: [],
+  };
   const seen = new Set<string>();
   for (const text of texts) {
     if (text === "") continue; // "sip:a@b;;secure=true" and a trailing separator are in the field

@@ -1,6 +1,7 @@
 export { applyMetadata } from "./apply.ts";
 export {
   type ConnectorUri,
+  type ConnectorUriDefaults,
   type ConnectorUriError,
   parseConnectorUri,
   type RecorderTransport,

@@ -149,6 +149,8 @@ export interface Siprec extends Node {
   /** Empty inside `Stop`. */
   readonly connectorName: string;
   readonly track: SiprecTrack;
+  /** Ours: name of the edge that the session leaves from; absent: as the connector says. */
+  readonly edge: string | undefined;
   /**
    * Ours, in the words of the REST interface: what the live fork of that name shall be. `paused` inside `Stop` pauses
    * it, `in-progress` inside `Start` resumes it; absent: it ends, or another one begins.

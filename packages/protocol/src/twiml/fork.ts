@@ -27,6 +27,7 @@ const siprecTable = (verb: "Start" | "Stop", defaultTrack: SiprecTrack) =>
     status: statusRule(verb === "Stop" ? "paused" : "in-progress"),
     name: text(),
     connectorName: text(),
+    edge: text(),
     track: {
       ...oneOf<SiprecTrack>(["inbound_track", "outbound_track", "both_tracks"], defaultTrack, 31941),
       fatal: true,
@@ -86,7 +87,7 @@ function readSiprec(
   defaultTrack: SiprecTrack,
 ): Siprec {
   const table = siprecTable(verb, defaultTrack);
-  const { name, connectorName, ...attributes } = readAttributes(element, table, reading);
+  const { name, connectorName, edge, ...attributes } = readAttributes(element, table, reading);
   reading.noText(element);
   const parameters: TwimlParameter[] = [];
   for (const child of childElements(element)) {
@@ -97,6 +98,7 @@ function readSiprec(
     noun: "Siprec",
     name: name === "" ? undefined : name,
     connectorName: connectorName ?? "",
+    edge: edge === "" ? undefined : edge,
     ...attributes,
     parameters,
     ...reading.node(element),

@@ -5,7 +5,7 @@ import type { RecordingLibrary } from "../recording-server/index.ts";
 import { Gate } from "./http/auth.ts";
 import type { Route } from "./http/route.ts";
 import { createHttpServer } from "./http/server.ts";
-import type { ApiStore, CallTraces, Credentials, Readiness } from "./ports.ts";
+import type { ApiStore, CallTraces, Credentials, EdgeView, Readiness } from "./ports.ts";
 import { systemRoutes } from "./system.ts";
 import { accountRoutes } from "./twilio/accounts.ts";
 import { callRoutes } from "./twilio/calls.ts";
@@ -14,6 +14,7 @@ import { numberRoutes } from "./twilio/numbers.ts";
 import { siprecRoutes } from "./twilio/siprec.ts";
 import { alertRoutes } from "./v1/alerts.ts";
 import { connectorRoutes } from "./v1/connectors.ts";
+import { edgeRoutes } from "./v1/edges.ts";
 import { recordingRoutes } from "./v1/recordings.ts";
 import { traceRoutes } from "./v1/traces.ts";
 import { trunkRoutes } from "./v1/trunks.ts";
@@ -40,6 +41,8 @@ export interface ApiOptions {
   readonly readiness: () => Readiness | Promise<Readiness>;
   readonly version: string;
   readonly trace?: CallTraces | undefined;
+  /** None by default. */
+  readonly edges?: readonly EdgeView[];
   readonly limits?: Partial<ApiLimits> | undefined;
   /** Milliseconds on any monotonic clock; rate limits run on it. Default `performance.now`. */
   readonly now?: (() => number) | undefined;
@@ -82,20 +85,34 @@ const CLOSE_LIMIT_MS = 2_000;
 
 /** The REST interface of one node. */
 export async function createApi(options: ApiOptions): Promise<ApiServer> {
-  const { store, credentials, calls, forks, recordings, trace, readiness, metrics, log, config, version } =
-    options;
+  const {
+    store,
+    credentials,
+    calls,
+    forks,
+    recordings,
+    trace,
+    readiness,
+    metrics,
+    log,
+    config,
+    version,
+    edges = [],
+  } = options;
   const limits = { ...LIMITS, ...options.limits };
   let base = config.publicUrl;
   const gate = new Gate({ ...limits, credentials, now: options.now ?? (() => performance.now()) });
   const own = { store, base: () => base };
+  const isEdge = (name: string): boolean => edges.some((edge) => edge.name === name.toLowerCase());
   const routes: readonly Route[] = [
     ...systemRoutes({ store, readiness, metrics, version, openApi: () => app.swagger() }),
     ...accountRoutes({ store }),
     ...callRoutes({ store, calls }),
-    ...siprecRoutes({ store, forks }),
+    ...siprecRoutes({ store, forks, isEdge }),
     ...numberRoutes({ store }),
     ...keyRoutes({ store }),
-    ...connectorRoutes(own),
+    ...connectorRoutes({ ...own, isEdge }),
+    ...edgeRoutes({ edges, base: () => base }),
     ...trunkRoutes(own),
     ...recordingRoutes({ recordings, base: () => base }),
     ...alertRoutes(own),

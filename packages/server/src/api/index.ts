@@ -15,6 +15,7 @@ export type {
   ConnectorChange,
   ConnectorView,
   Credentials,
+  EdgeView,
   NumberChange,
   Page,
   Principal,

@@ -1,4 +1,6 @@
+import type { CryptoSuite } from "@callfork/protocol/sdp";
 import type { CallRecord, NumberRecord, SiprecRecord, TrunkRecord } from "../calls/index.ts";
+import type { Origin } from "../config/index.ts";
 import type { Alert } from "../observe/index.ts";
 
 export interface AccountRecord {
@@ -34,6 +36,19 @@ export interface ConnectorView {
 
 /** What a connector does differently; `recording-client` says what each means. */
 export interface ConnectorSettings {
+  readonly profile:
+    | "generic"
+    | "google-agent-assist"
+    | "dynamics-365"
+    | "amazon-chime"
+    | "sbc-recorder"
+    | "callfork";
+  readonly edge: string | null;
+  readonly headers: readonly string[];
+  readonly parameters: readonly string[];
+  readonly codecs: readonly string[];
+  readonly cryptoSuites: readonly CryptoSuite[];
+  readonly optionsFirst: boolean;
   readonly parameterTransport: "metadata" | "headers" | "both";
   readonly extensionNamespace: string | null;
   readonly callData: boolean;
@@ -105,6 +120,13 @@ export interface Principal {
 export interface Credentials {
   /** Basic credentials: account SID and auth token, or key SID and secret. Constant-time; undefined when wrong. */
   authenticate(username: string, password: string): Promise<Principal | undefined>;
+}
+
+/** An edge of this node as it listens: the real ports where 0 was asked for. */
+export interface EdgeView extends Origin {
+  readonly name: string;
+  readonly rtpAddress: string;
+  readonly outboundProxy: string | undefined;
 }
 
 /** What the REST interface asks of the store. `DuplicateNameError` (20409) where a unique name is taken. */

@@ -37,6 +37,7 @@ export type {
   PlaceCall,
   SiprecStart,
 } from "./ports.ts";
+export { fillTemplate, unknownPlaceholders } from "./record-templates.ts";
 export {
   type CallDirection,
   type CallRecord,

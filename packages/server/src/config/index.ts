@@ -1,4 +1,5 @@
 export { configurationTable } from "./docs.ts";
+export { defaultOrigin, describeRule, type FirewallRule, firewallRules, type Origin } from "./firewall.ts";
 export { type ConfigProblem, type ConfigSources, loadConfig } from "./load.ts";
 export { NAMED_SETTINGS, publicUrlOf } from "./settings.ts";
 export type { Config, SipListenAddress, SipTransportName } from "./types.ts";

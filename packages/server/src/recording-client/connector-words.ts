@@ -1,5 +1,6 @@
+import type { Codec } from "@callfork/protocol/sdp";
 import { isToken } from "@callfork/protocol/text";
-import type { CallRecord, SiprecRecord } from "../calls/index.ts";
+import { type CallRecord, fillTemplate, type SiprecRecord } from "../calls/index.ts";
 import type { HeaderLine } from "../signalling/index.ts";
 import type { ExtensionElement } from "./metadata.ts";
 import { UNSUPPORTED_EDGE_CODE, URI_PARAMETER_CODE } from "./recorder-failure.ts";
@@ -11,6 +12,7 @@ export const CALL_DATA_NAMESPACE = "urn:callfork:call:1";
 /** What a connector says and this node does not do: said, never passed over. */
 export function problemsOf({
   problems,
+  edgeProblems,
   recorders,
 }: ConnectorPlan): readonly { code: number; text: string }[] {
   return [
@@ -18,29 +20,26 @@ export function problemsOf({
       code: 31942,
       text: `the connector has an unusable SIP URI: ${problem}`,
     })),
-    ...recorders.flatMap(({ edge, shownUri, warnings }) => [
-      ...(edge === undefined
-        ? []
-        : [
-            {
-              code: UNSUPPORTED_EDGE_CODE,
-              text: `${shownUri}: edge=${edge} is not supported by this node; the session leaves by the default route`,
-            },
-          ]),
-      ...warnings.map((warning) => ({ code: URI_PARAMETER_CODE, text: `${shownUri}: ${warning}` })),
-    ]),
+    ...edgeProblems.map((problem) => ({
+      code: UNSUPPORTED_EDGE_CODE,
+      text: `${problem}: the recorder is not called`,
+    })),
+    ...recorders.flatMap(({ shownUri, warnings }) =>
+      warnings.map((warning) => ({ code: URI_PARAMETER_CODE, text: `${shownUri}: ${warning}` })),
+    ),
   ];
 }
 
 /** What goes into the session of the metadata, by the connector's switches. */
 export function extensionsOf(
   { settings }: Pick<ConnectorPlan, "settings">,
-  { parameters }: Pick<SiprecRecord, "parameters">,
+  record: SiprecRecord,
   call: CallRecord | undefined,
   platformNamespace: string,
 ): readonly ExtensionElement[] {
   const elements: ExtensionElement[] = [];
   if (settings.parameterTransport !== "headers") {
+    const parameters = parametersOf({ settings }, record, call);
     elements.push({ namespace: settings.extensionNamespace ?? platformNamespace, parameters });
   }
   if (settings.callData && call !== undefined) {
@@ -61,26 +60,68 @@ export function extensionsOf(
   return elements;
 }
 
+/** Those that were given, then those of the connector that were not and can be made. */
+function parametersOf(
+  { settings }: Pick<ConnectorPlan, "settings">,
+  record: SiprecRecord,
+  call: CallRecord | undefined,
+): SiprecRecord["parameters"] {
+  const given = new Set(record.parameters.map(({ name }) => name));
+  const more = settings.parameters.flatMap((line) => {
+    const [name, template] = splitAt(line, "=");
+    const filled = fillTemplate(template, record, call);
+    return given.has(name) || "missing" in filled ? [] : [{ name, value: filled.text }];
+  });
+  return [...record.parameters, ...more];
+}
+
 /**
- * Custom parameters as header fields of the INVITE, under their own names. A name that is no token or that SIP itself
- * needs, and a value that would not stay within one field, are told of and left out.
+ * Header fields of the INVITE that a connector asks for: its own, from templates, and custom parameters under their own
+ * names where it wants them there. A name that is no token or that SIP itself needs, and a value that would not stay
+ * within one field, are told of and left out; so is a template with something in it that is not known of this call.
  */
-export function parameterHeaders(
+export function inviteHeaders(
   { settings, headers }: Pick<ConnectorPlan, "settings" | "headers">,
-  parameters: SiprecRecord["parameters"],
+  record: SiprecRecord,
+  call: CallRecord | undefined,
 ): { readonly headers: readonly HeaderLine[]; readonly problems: readonly string[] } {
-  if (settings.parameterTransport === "metadata") return { headers: [], problems: [] };
-  const credential = headers[0]?.[0].toLowerCase();
+  const taken = new Set(headers.map(([name]) => name.toLowerCase()));
   const lines: HeaderLine[] = [];
   const problems: string[] = [];
-  for (const { name, value } of parameters) {
-    const isTaken = isOwnHeader(name) || name.toLowerCase() === credential;
-    if (!isToken(name) || isTaken) problems.push(`parameter "${name}" cannot be a header field of that name`);
-    else if (/[\u0000-\u001f\u007f]/.test(value) || value.length > MAXIMUM_HEADER_VALUE) {
-      problems.push(`the value of parameter "${name}" cannot be the value of a header field`);
+  const put = (what: string, name: string, value: string): void => {
+    if (!isToken(name) || isOwnHeader(name) || taken.has(name.toLowerCase())) {
+      problems.push(`${what} cannot be a header field of that name`);
+    } else if (/[\u0000-\u001f\u007f]/.test(value) || value.length > MAXIMUM_HEADER_VALUE) {
+      problems.push(`the value of ${what} cannot be the value of a header field`);
     } else lines.push([name, value]);
+  };
+  for (const line of settings.headers) {
+    const [name, template] = splitAt(line, ":");
+    const filled = fillTemplate(template.trim(), record, call);
+    if ("missing" in filled) problems.push(`header ${name} is left out: no ${filled.missing.join(", ")}`);
+    else put(`header ${name}`, name, filled.text);
+  }
+  if (settings.parameterTransport !== "metadata") {
+    for (const { name, value } of parametersOf({ settings }, record, call)) {
+      put(`parameter "${name}"`, name, value);
+    }
   }
   return { headers: lines, problems };
+}
+
+/** Before and after the first separator. */
+export function splitAt(line: string, separator: string): readonly [name: string, rest: string] {
+  const at = line.indexOf(separator);
+  return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + separator.length)];
+}
+
+/** What of the call's codecs a connector lets be offered. */
+export function codecsFor(
+  { settings }: Pick<ConnectorPlan, "settings">,
+  codecs: readonly Codec[],
+): readonly Codec[] {
+  const wanted = new Set(settings.codecs.map((name) => name.toLowerCase()));
+  return wanted.size === 0 ? codecs : codecs.filter(({ name }) => wanted.has(name.toLowerCase()));
 }
 
 const MAXIMUM_HEADER_VALUE = 1024;

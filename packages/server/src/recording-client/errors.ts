@@ -62,6 +62,15 @@ export class UnusableConnectorError extends PlatformError {
   override readonly publicCode = 31942;
 }
 
+/** No edge of that name is configured on this node. */
+export class UnknownEdgeError extends PlatformError {
+  override readonly name = "UnknownEdgeError";
+  readonly code = "SIPREC_EDGE_UNKNOWN";
+  readonly fault: Fault = "caller";
+  override readonly httpStatus = 400;
+  override readonly publicCode = 11241;
+}
+
 /** A live fork of this call has that name already; names are how `<Stop>` finds them. */
 export class NameTakenError extends PlatformError {
   override readonly name = "NameTakenError";

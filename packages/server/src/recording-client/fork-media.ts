@@ -20,6 +20,12 @@ export interface ForkMediaOptions {
   readonly onLost: () => void;
 }
 
+/** Where copies go, and from which edge: decides which address of ours they leave from. */
+export interface ForkDirection {
+  readonly address: string | undefined;
+  readonly edge: { readonly name: string } | undefined;
+}
+
 export interface ForkCounts {
   readonly sent: number;
   readonly withheld: number;
@@ -38,7 +44,7 @@ export class ForkMedia {
   #withheld = 0;
   #fenced = false;
   #closing: Promise<void> = Promise.resolve();
-  #remoteAddress: string | undefined;
+  #towards: ForkDirection = { address: undefined, edge: undefined };
   #closed = false;
 
   constructor(options: ForkMediaOptions) {
@@ -51,11 +57,11 @@ export class ForkMedia {
   }
 
   /** Opens what is not open yet, afresh when the recorder is reached by another address of ours. */
-  async open(leg: number, remoteAddress: string | undefined): Promise<void> {
-    const isMoved = remoteAddress !== this.#remoteAddress;
-    this.#remoteAddress = remoteAddress;
+  async open(leg: number, { address, edge }: ForkDirection): Promise<void> {
+    const isMoved = address !== this.#towards.address || edge?.name !== this.#towards.edge?.name;
+    this.#towards = { address, edge };
     const wanted = this.#options.labels.filter((label) => isMoved || !this.#ports.has(label));
-    await Promise.all(wanted.map((track) => this.#openTrack(leg, track, remoteAddress)));
+    await Promise.all(wanted.map((track) => this.#openTrack(leg, track)));
   }
 
   /**
@@ -167,9 +173,15 @@ export class ForkMedia {
     for (const label of [...this.#ports.keys()]) this.closeTrack(label);
   }
 
-  async #openTrack(leg: number, track: TrackLabel, remoteAddress: string | undefined): Promise<void> {
+  async #openTrack(leg: number, track: TrackLabel): Promise<void> {
     const { media } = this.#options;
-    const opening = media.openFork({ leg, track, ...(remoteAddress !== undefined && { remoteAddress }) });
+    const { address, edge } = this.#towards;
+    const opening = media.openFork({
+      leg,
+      track,
+      ...(address !== undefined && { remoteAddress: address }),
+      ...(edge && { edge: edge.name }),
+    });
     let inTime = true;
     // A port that comes too late, or after the end, is given back.
     const kept = opening.then((port) => {

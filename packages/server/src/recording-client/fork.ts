@@ -1,9 +1,10 @@
+import type { Codec } from "@callfork/protocol/sdp";
 import type { CallTap, SiprecRecord } from "../calls/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
 import { CallDocument } from "./call-document.ts";
 import type { CallIdentity } from "./call-identity.ts";
-import { extensionsOf, parameterHeaders, problemsOf } from "./connector-words.ts";
+import { codecsFor, extensionsOf, inviteHeaders, problemsOf } from "./connector-words.ts";
 import type { ClientContext } from "./context.ts";
 import { ForkGaps } from "./fork-gaps.ts";
 import { ForkMedia } from "./fork-media.ts";
@@ -13,6 +14,7 @@ import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
 import { LossWatch } from "./loss-watch.ts";
 import {
+  BAD_ANSWER_CODE,
   BROKEN_CODE,
   DISCARDED_CODE,
   failureOfEnd,
@@ -248,9 +250,15 @@ export class Fork {
     if (this.#state !== "Preparing" || !this.#begun || this.#preparing || this.#recorders.isWaiting) return;
     const leg = tap.mediaLeg();
     if (leg === undefined || forkCodecs(tap).length === 0) return;
+    if (this.#codecs.length === 0) {
+      const text = `the call has none of the codecs that connector ${this.record.connectorName} takes`;
+      this.#recorders.note({ code: BAD_ANSWER_CODE, text, tryNext: false });
+      this.#dispatch("unprepared");
+      return;
+    }
     this.#preparing = true;
     try {
-      await this.#media.open(leg, this.#recorders.current.address);
+      await this.#media.open(leg, this.#recorders.current);
     } catch (error) {
       this.#log.error({ err: error }, "siprec: no ports");
       this.#ourFault("no media ports for the fork");
@@ -264,11 +272,13 @@ export class Fork {
 
   #invite(): void {
     const { tap, plan, identity } = this.#setup;
-    const { headers, problems } = parameterHeaders(plan, this.record.parameters);
+    const { calls } = this.#setup.context;
+    const call = calls.find(this.record.callSid)?.record();
+    const { headers, problems } = inviteHeaders(plan, this.record, call);
     for (const problem of problems) this.#warn(URI_PARAMETER_CODE, problem);
     let session: RecordingSession | undefined;
     const owner: SessionOwner = {
-      codecs: () => forkCodecs(tap),
+      codecs: () => this.#codecs,
       snapshot: () => this.#document.snapshot(),
       cname: (label) => identity.cname(label),
       isPaused: () => this.#pause.isOn,
@@ -281,7 +291,7 @@ export class Fork {
       },
     };
     this.#recorders.call(
-      { codecs: forkCodecs(tap), encryption: tap.encryption(), headers, owner },
+      { codecs: this.#codecs, encryption: tap.encryption(), headers, owner },
       {
         onAnswered: (answered) => {
           session = answered;
@@ -291,6 +301,11 @@ export class Fork {
         onFailed: (failure) => this.#attemptFailed(failure),
       },
     );
+  }
+
+  /** What is offered: of the call's codecs those that the connector lets be. */
+  get #codecs(): readonly Codec[] {
+    return codecsFor(this.#setup.plan, forkCodecs(this.#setup.tap));
   }
 
   #attemptFailed(failure: RecorderFailure): void {

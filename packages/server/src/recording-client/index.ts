@@ -1,3 +1,5 @@
+export { CONNECTOR_PROFILES, type ConnectorProfile, settingsOf } from "./connector-profiles.ts";
+export type { ClientEdge } from "./edges.ts";
 export type { RecordingClient, RecordingClientLimits, RecordingClientOptions } from "./options.ts";
 export {
   type ConnectorDirectory,

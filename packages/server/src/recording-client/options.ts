@@ -4,6 +4,7 @@ import type { MediaPlane } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { UserAgent } from "../signalling/index.ts";
+import type { ClientEdge } from "./edges.ts";
 import type { ConnectorDirectory, SiprecStore } from "./ports.ts";
 
 export interface RecordingClientOptions {
@@ -18,6 +19,8 @@ export interface RecordingClientOptions {
   readonly alerts: Alerts;
   /** Host of our own URIs, in From: a name or an address, no port. */
   readonly sipHost: string;
+  /** Local addresses that sessions can be told to leave from; none by default. */
+  readonly edges?: readonly ClientEdge[];
   /** What a `<Siprec>` without `track` forks. */
   readonly defaultTrack: SiprecTrack;
   /** Namespace of `<ExtensionParameters>` in the metadata. */

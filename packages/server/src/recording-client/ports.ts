@@ -1,4 +1,6 @@
+import type { CryptoSuite } from "@callfork/protocol/sdp";
 import type { CallbackRequest, PeerCertificate, SiprecRecord } from "../calls/index.ts";
+import type { ConnectorProfile } from "./connector-profiles.ts";
 
 /** A named recorder with its credentials: the XE… resource, secrets decrypted. Never logged. */
 export interface ConnectorRecord extends PeerCertificate {
@@ -18,6 +20,20 @@ export interface ConnectorRecord extends PeerCertificate {
 
 /** What a connector does differently from others. */
 export interface ConnectorSettings {
+  /** What kind of recorder it is: gives what is not set. */
+  readonly profile: ConnectorProfile;
+  /** Edge that its sessions leave from, unless a SIP URI or whoever starts one names another; null: none. */
+  readonly edge: string | null;
+  /** Header fields of each INVITE, as `Name: template` (templates.ts). */
+  readonly headers: readonly string[];
+  /** Custom parameters that are not given at the start of a fork, as `Name=template`. */
+  readonly parameters: readonly string[];
+  /** Names of the codecs that are offered; empty: all that the call has. */
+  readonly codecs: readonly string[];
+  /** SRTP suites that are offered; empty: all that this node knows. */
+  readonly cryptoSuites: readonly CryptoSuite[];
+  /** Asks by OPTIONS before the first INVITE, and after each time it did not answer. */
+  readonly optionsFirst: boolean;
   /** Where custom parameters go: into the metadata, into header fields of the INVITE, or both. */
   readonly parameterTransport: "metadata" | "headers" | "both";
   /** Namespace of `<ExtensionParameters>`; null: the platform's. */
@@ -42,6 +58,13 @@ export interface ConnectorSettings {
 
 /** Of a connector nobody has set anything for. */
 export const DEFAULT_CONNECTOR_SETTINGS: ConnectorSettings = {
+  profile: "generic",
+  edge: null,
+  headers: [],
+  parameters: [],
+  codecs: [],
+  cryptoSuites: [],
+  optionsFirst: false,
   parameterTransport: "metadata",
   extensionNamespace: null,
   callData: false,

@@ -10,6 +10,7 @@ import {
 } from "@callfork/protocol/sdp";
 import { EMPTY_METADATA } from "@callfork/protocol/siprec";
 import type { InviteOptions } from "../signalling/index.ts";
+import { DEFAULT_CONNECTOR_SETTINGS } from "./ports.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 
 const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
@@ -83,7 +84,7 @@ function offerTo({ secure, encryption }: { secure: boolean; encryption?: CryptoS
       shownUri: "sip:srs@example.com",
       secure,
     } as Options["recorder"],
-    plan: { headers: [] } as unknown as Options["plan"],
+    plan: { headers: [], settings: DEFAULT_CONNECTOR_SETTINGS } as unknown as Options["plan"],
     media: {
       lines: [
         { label: "inbound", port: port(1) },

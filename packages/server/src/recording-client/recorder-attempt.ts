@@ -5,7 +5,6 @@ import {
   suitesAtLeast,
 } from "@callfork/protocol/offer-answer";
 import type { Codec, CryptoSuite, SessionDescription } from "@callfork/protocol/sdp";
-import { formatHostPort } from "@callfork/protocol/sip";
 import {
   LEGACY_METADATA_MEDIA_TYPE,
   METADATA_MEDIA_TYPE,
@@ -21,8 +20,15 @@ import type {
   SipDialog,
 } from "../signalling/index.ts";
 import type { ClientContext } from "./context.ts";
+import { edgeParts } from "./edges.ts";
 import type { ForkMedia } from "./fork-media.ts";
-import { badAnswer, failureOfInvite, INTERNAL_CODE, type RecorderFailure } from "./recorder-failure.ts";
+import {
+  badAnswer,
+  failureOfInvite,
+  INTERNAL_CODE,
+  type RecorderFailure,
+  TIMEOUT_CODE,
+} from "./recorder-failure.ts";
 import { type ConnectorPlan, isNumericAddress, type Recorder } from "./recorders.ts";
 import { type MetadataLabel, recordingBody, wantsOldLabel } from "./recording-body.ts";
 import { descriptionIn, offeredTracks } from "./recording-offer.ts";
@@ -68,19 +74,41 @@ export class RecorderAttempt {
   }
 
   start(): void {
+    const { context, recorder, plan } = this.#options;
+    if (!plan.settings.optionsFirst) {
+      this.#send();
+      return;
+    }
+    const { shownUri } = recorder;
+    const failed = (code: number, text: string) =>
+      this.#options.onFailed({ code, text: `${shownUri}: ${text}`, tryNext: true });
+    context.health.answers(plan, recorder).then(
+      (isThere) => {
+        if (this.#canceled) failed(TIMEOUT_CODE, "canceled");
+        else if (isThere) this.#send();
+        else failed(TIMEOUT_CODE, "it does not answer OPTIONS");
+      },
+      (error: unknown) => {
+        this.#options.log.error({ err: error }, "siprec: OPTIONS was not sent");
+        failed(INTERNAL_CODE, "OPTIONS could not be sent");
+      },
+    );
+  }
+
+  #send(): void {
     const { context, recorder, plan, log, owner } = this.#options;
     const sessionId = String(randomNumber(context.random.bytes(6)));
     const offer = this.#offer(sessionId);
     const told = owner.snapshot();
     const isPaused = owner.isPaused();
-    const host = formatHostPort({ host: context.sipHost });
+    const { route, ...way } = edgeParts(recorder.edge, context.sipHost);
     try {
       this.#invite = context.userAgent.invite(
         {
+          ...way,
           requestUri: recorder.uri,
-          from: `<sip:SRC@${host}>`,
           to: `<${recorder.uri}>`,
-          headers: [["Require", "siprec"], ...plan.headers, ...this.#options.headers],
+          headers: [...route, ["Require", "siprec"], ...plan.headers, ...this.#options.headers],
           contactUser: "SRC",
           contactParameters: ";+sip.src",
           body: recordingBody(offer, writeRecordingMetadata(told), this.#label, context.random),
@@ -123,9 +151,11 @@ export class RecorderAttempt {
 
   /** `secure=true`: SRTP or nothing. Without it offers are in the clear, and a recorder that asks for SRTP gets it. */
   get #security(): MediaSecurity {
-    const { recorder, encryption, context } = this.#options;
+    const { recorder, encryption, context, plan } = this.#options;
     const policy = recorder.secure ? "required" : "offered";
-    return { policy, suites: suitesAtLeast(encryption), random: context.random };
+    const wanted = plan.settings.cryptoSuites;
+    const suites = suitesAtLeast(encryption, wanted.length > 0 ? wanted : undefined);
+    return { policy, suites, random: context.random };
   }
 
   #answered(
@@ -166,7 +196,7 @@ export class RecorderAttempt {
     if (isNew && !this.#canceled && wantsOldLabel(failure.status, accept)) {
       this.#options.log.info({}, "siprec: the recorder knows only the old metadata label");
       this.#label = LEGACY_METADATA_MEDIA_TYPE;
-      this.start();
+      this.#send();
       return;
     }
     this.#options.onFailed(failureOfInvite(this.#options.recorder.shownUri, failure));

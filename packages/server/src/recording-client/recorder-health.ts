@@ -1,7 +1,7 @@
-import { formatHostPort } from "@callfork/protocol/sip";
 import type { Clock, Timer } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { UserAgent } from "../signalling/index.ts";
+import { edgeParts } from "./edges.ts";
 import { UNREACHABLE_CODE } from "./recorder-failure.ts";
 import type { ConnectorPlan, Recorder } from "./recorders.ts";
 
@@ -23,6 +23,8 @@ interface Watched {
   plan: ConnectorPlan;
   usedAt: number;
   isUp: boolean;
+  /** When it last answered OPTIONS. */
+  answeredAt: number | undefined;
   timer: Timer | undefined;
 }
 
@@ -48,7 +50,7 @@ export class RecorderHealth {
       const known = this.#watched.get(key);
       if (known !== undefined) Object.assign(known, { plan, usedAt });
       else if (plan.settings.optionsIntervalSeconds !== null && this.#watched.size < MAXIMUM_RECORDERS) {
-        const watched: Watched = { plan, usedAt, isUp: true, timer: undefined };
+        const watched: Watched = { plan, usedAt, isUp: true, answeredAt: undefined, timer: undefined };
         this.#watched.set(key, watched);
         this.#askLater(key, recorder, watched);
       }
@@ -59,6 +61,21 @@ export class RecorderHealth {
   ordered(plan: ConnectorPlan, recorders: readonly Recorder[]): readonly Recorder[] {
     const isUp = (recorder: Recorder) => this.#watched.get(keyOf(plan, recorder))?.isUp !== false;
     return [...recorders.filter(isUp), ...recorders.filter((each) => !isUp(each))];
+  }
+
+  /**
+   * Whether the recorder has answered OPTIONS lately, or answers now. Connectors that do not ask first believe in it.
+   */
+  async answers(plan: ConnectorPlan, recorder: Recorder): Promise<boolean> {
+    const { optionsFirst, optionsIntervalSeconds } = plan.settings;
+    if (!optionsFirst) return true;
+    const watched = this.#watched.get(keyOf(plan, recorder));
+    const freshMs = (optionsIntervalSeconds ?? 0) * 1000;
+    const since = watched?.answeredAt;
+    if (watched?.isUp && since !== undefined && this.#options.clock.now() - since <= freshMs) return true;
+    const isUp = await this.#isThere(plan, recorder);
+    if (watched !== undefined) this.#note(recorder, watched, isUp);
+    return isUp;
   }
 
   stop(): void {
@@ -82,23 +99,33 @@ export class RecorderHealth {
   }
 
   async #ask(recorder: Recorder, watched: Watched): Promise<void> {
-    const { userAgent, log, alerts, sipHost } = this.#options;
-    const { headers, credentials, tls, connectorSid, accountSid, connectorName } = watched.plan;
+    this.#note(recorder, watched, await this.#isThere(watched.plan, recorder));
+  }
+
+  async #isThere({ headers, credentials, tls }: ConnectorPlan, recorder: Recorder): Promise<boolean> {
+    const { userAgent, sipHost } = this.#options;
+    const { route, ...way } = edgeParts(recorder.edge, sipHost);
     const { status } = await userAgent.request("OPTIONS", {
+      ...way,
       requestUri: recorder.uri,
-      from: `<sip:SRC@${formatHostPort({ host: sipHost })}>`,
       to: `<${recorder.uri}>`,
-      headers,
+      headers: [...route, ...headers],
       contactUser: "SRC",
       contactParameters: ";+sip.src",
       ...(credentials && { credentials }),
       ...(tls && { tls }),
     });
-    const isUp = !ABSENT.has(status);
+    return !ABSENT.has(status);
+  }
+
+  #note(recorder: Recorder, watched: Watched, isUp: boolean): void {
+    const { log, alerts, clock } = this.#options;
+    const { connectorSid, accountSid, connectorName } = watched.plan;
+    if (isUp) watched.answeredAt = clock.now();
     if (isUp === watched.isUp || this.#stopped) return;
     watched.isUp = isUp;
     const text = `${recorder.shownUri} of connector ${connectorName} ${isUp ? "answers OPTIONS again" : "does not answer OPTIONS"}`;
-    log.warn({ recorder: recorder.shownUri, status }, `siprec: ${text}`);
+    log.warn({ recorder: recorder.shownUri }, `siprec: ${text}`);
     const errorCode = UNREACHABLE_CODE;
     alerts.raise({ accountSid, errorCode, level: "warning", text, resourceSid: connectorSid });
   }

@@ -3,11 +3,15 @@ import { type ConnectorUri, parseConnectorUri } from "@callfork/protocol/siprec"
 import { isToken } from "@callfork/protocol/text";
 import { tlsOf } from "../calls/index.ts";
 import type { HeaderLine, InviteOptions } from "../signalling/index.ts";
-import { UnusableConnectorError } from "./errors.ts";
+import { PROFILES } from "./connector-profiles.ts";
+import type { ClientEdge } from "./edges.ts";
+import { UnknownEdgeError, UnusableConnectorError } from "./errors.ts";
 import type { ConnectorRecord, ConnectorSettings } from "./ports.ts";
 
 /** One recorder of a connector's list. */
-export interface Recorder extends ConnectorUri {
+export interface Recorder extends Omit<ConnectorUri, "edge"> {
+  /** Where its sessions leave from. */
+  readonly edge: ClientEdge | undefined;
   /** The URI for rows, logs and alerts: without a password in its user part. */
   readonly shownUri: string;
   /** Its host where that is an address already: tells which of our addresses faces it. */
@@ -27,20 +31,46 @@ export interface ConnectorPlan {
   readonly tls: InviteOptions["tls"];
   /** Entries of the list that cannot be read. */
   readonly problems: readonly string[];
+  /** Entries that ask for an edge which is not there. */
+  readonly edgeProblems: readonly string[];
   readonly settings: ConnectorSettings;
 }
 
 /** A list longer than this is nobody's intention. */
 const MAXIMUM_RECORDERS = 16;
 
-/** @throws UnusableConnectorError when no recorder can be called, or the credentials header cannot be sent */
-export function planOf(connector: ConnectorRecord): ConnectorPlan {
+export interface PlanOptions {
+  readonly edges?: readonly ClientEdge[];
+  /** Goes before the edges of SIP URIs, and these before the connector's. */
+  readonly edge?: string | null;
+}
+
+/**
+ * @throws UnusableConnectorError when no recorder can be called, or the credentials header cannot be sent;
+ *   UnknownEdgeError when none can for want of an edge
+ */
+export function planOf(
+  connector: ConnectorRecord,
+  { edges = [], edge = null }: PlanOptions = {},
+): ConnectorPlan {
   const recorders: Recorder[] = [];
   const problems: string[] = [];
+  const edgeProblems: string[] = [];
+  const { uri: defaults } = PROFILES[connector.settings.profile];
   for (const text of connector.sipUris.slice(0, MAXIMUM_RECORDERS)) {
-    const parsed = parseConnectorUri(text);
-    if (parsed.ok) recorders.push(recorderOf(parsed.value));
-    else problems.push(`${withoutPassword(text)}: ${parsed.error.message}`);
+    const parsed = parseConnectorUri(text, defaults);
+    if (!parsed.ok) {
+      problems.push(`${withoutPassword(text)}: ${parsed.error.message}`);
+      continue;
+    }
+    const wanted = (edge ?? parsed.value.edge ?? connector.settings.edge)?.toLowerCase();
+    const found = edges.find(({ name }) => name === wanted);
+    if (wanted !== undefined && found === undefined) {
+      edgeProblems.push(`${withoutPassword(parsed.value.uri)}: this node has no edge ${wanted}`);
+    } else recorders.push(recorderOf(parsed.value, found));
+  }
+  if (recorders.length === 0 && edgeProblems.length > 0) {
+    throw new UnknownEdgeError(`connector ${connector.uniqueName}: ${edgeProblems.join("; ")}`);
   }
   if (recorders.length === 0) {
     const why = problems.length === 0 ? "it has no SIP URI" : problems.join("; ");
@@ -56,13 +86,14 @@ export function planOf(connector: ConnectorRecord): ConnectorPlan {
     credentials: username === null ? undefined : { username, password: password ?? "" },
     tls: tlsOf(connector).tls,
     problems,
+    edgeProblems,
     settings: connector.settings,
   };
 }
 
-function recorderOf(uri: ConnectorUri): Recorder {
+function recorderOf(uri: ConnectorUri, edge: ClientEdge | undefined): Recorder {
   const isAddress = isIpv6(uri.host) || IPV4.test(uri.host);
-  return { ...uri, shownUri: withoutPassword(uri.uri), address: isAddress ? uri.host : undefined };
+  return { ...uri, edge, shownUri: withoutPassword(uri.uri), address: isAddress ? uri.host : undefined };
 }
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;

@@ -191,7 +191,7 @@ class Client implements RecordingClient {
   async #admit(tap: CallTap, start: SiprecStart): Promise<readonly [Fork, ...Fork[]]> {
     const context = this.#context;
     const track = checkTrack(start, context.defaultTrack);
-    const plan = await findPlan(context, tap.accountSid, start.connectorName);
+    const plan = await findPlan(context, tap.accountSid, start.connectorName, start.edge);
     const plansBesides = await plansBeside(context, plan, tap.callSid);
     if (context.calls.tap(tap.callSid) !== tap) throw new CallOverError("the call has ended");
     if (this.#stopping) throw new ClientStoppingError("the node is about to stop");

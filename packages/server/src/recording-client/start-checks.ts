@@ -21,18 +21,22 @@ export function checkTrack(start: SiprecStart, defaultTrack: SiprecTrack): Sipre
   throw new InvalidTrackError("track is none of inbound_track, outbound_track, both_tracks");
 }
 
-/** @throws UnknownConnectorError, UnusableConnectorError, and what the directory rejects with */
+/**
+ * @param edge - of whoever starts the fork: goes before those of the connector
+ * @throws UnknownConnectorError, UnusableConnectorError, UnknownEdgeError, and what the directory rejects with
+ */
 export async function findPlan(
   context: ClientContext,
   accountSid: string,
   connectorName: string | null,
+  edge: string | null = null,
 ): Promise<ConnectorPlan> {
   if (connectorName === null || connectorName === "") {
     throw new UnknownConnectorError("connectorName is missing");
   }
   const connector = await context.connectors.find(accountSid, connectorName);
   if (connector === undefined) throw new UnknownConnectorError(`no connector is named ${connectorName}`);
-  return planOf(connector);
+  return planOf(connector, { edges: context.edges ?? [], edge });
 }
 
 /** What depends on the call's other forks, then the parameters. @throws PlatformError, the first that applies */

@@ -4,6 +4,7 @@ import {
   type ConnectorDirectory,
   type ConnectorSettings,
   DEFAULT_CONNECTOR_SETTINGS,
+  settingsOf,
 } from "../recording-client/index.ts";
 import { given, namedUniquely, readJson, type StoreContext } from "./context.ts";
 import type { ConnectorRow } from "./schema.ts";
@@ -141,13 +142,13 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
   };
 }
 
-const settingsOf = ({ settings }: Pick<Selectable<ConnectorRow>, "settings">): Partial<ConnectorSettings> =>
+const ownSettings = ({ settings }: Pick<Selectable<ConnectorRow>, "settings">): Partial<ConnectorSettings> =>
   settings === null ? {} : readJson(settings);
 
 /** Settings that a change does not name stay as they are. */
 function merged(row: Selectable<ConnectorRow>, change: ConnectorChange): ConnectorChange {
   if (change.settings === undefined) return change;
-  return { ...change, settings: { ...settingsOf(row), ...change.settings } };
+  return { ...change, settings: { ...ownSettings(row), ...change.settings } };
 }
 
 function viewOf(row: Selectable<ConnectorRow>): ConnectorView {
@@ -163,7 +164,7 @@ function viewOf(row: Selectable<ConnectorRow>): ConnectorView {
     certificate: row.certificate,
     hasPrivateKey: row.private_key !== null,
     certificateAuthority: row.certificate_authority,
-    settings: { ...DEFAULT_CONNECTOR_SETTINGS, ...settingsOf(row) },
+    settings: settingsOf(ownSettings(row), DEFAULT_CONNECTOR_SETTINGS),
     dateCreated: row.date_created,
     dateUpdated: row.date_updated,
   };

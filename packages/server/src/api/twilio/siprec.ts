@@ -70,6 +70,7 @@ const CREATE_FIELDS = {
   Name: text({ code: 20422, description: "Free text, unique within the call; a handle to stop it by" }),
   ConnectorName: text({ code: 31940, description: "UniqueName of a connector" }),
   Track: choice(["inbound_track", "outbound_track", "both_tracks"], { code: 31941 }),
+  Edge: text({ code: 11241, max: 64, description: "Edge that the session leaves from; see /v1/Edges" }),
   StatusCallback: url(21609),
   StatusCallbackMethod: httpMethod(21209),
 } as const satisfies Fields;
@@ -89,7 +90,20 @@ const CHANGES = {
 >;
 
 /** Calls/{CallSid}/Siprec.json and Siprec/{SidOrName}.json. Twilio has create and stop; the rest is ours. */
-export function siprecRoutes({ store, forks }: { store: ApiStore; forks: Forks }): readonly Route[] {
+export function siprecRoutes({
+  store,
+  forks,
+  isEdge,
+}: {
+  store: ApiStore;
+  forks: Forks;
+  isEdge: (name: string) => boolean;
+}): readonly Route[] {
+  const knownEdge = (name: string | undefined): { readonly edge?: string } => {
+    if (name === undefined) return {};
+    if (!isEdge(name)) throw new ParameterError(11241, `Edge "${name}" is not one of this node`);
+    return { edge: name.toLowerCase() };
+  };
   const tag = "Siprec";
   const all = `${ACCOUNT}/Calls/:CallSid/Siprec.json`;
   const one = `${ACCOUNT}/Calls/:CallSid/Siprec/:SidOrName.json`;
@@ -115,6 +129,7 @@ export function siprecRoutes({ store, forks }: { store: ApiStore; forks: Forks }
           name: body.Name ?? null,
           connectorName: body.ConnectorName ?? null,
           track: body.Track ?? null,
+          ...knownEdge(body.Edge),
           statusCallback: body.StatusCallback ?? null,
           statusCallbackMethod: body.StatusCallbackMethod ?? "POST",
           parameters: customParameters(form),

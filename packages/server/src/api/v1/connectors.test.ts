@@ -1,11 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { EdgeView } from "../ports.ts";
 import { conforms } from "../testing/conforms.ts";
 import { fakeApi } from "../testing/fakes.ts";
 import { CONNECTOR_SCHEMA } from "./connectors.ts";
+import { EDGE_VIEW_SCHEMA } from "./edges.ts";
 import { addressRange, TRUNK_SCHEMA } from "./trunks.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
+const DUBLIN: EdgeView = {
+  name: "dublin",
+  sipListen: [
+    { transport: "udp", address: "192.0.2.7", port: 5062 },
+    { transport: "tls", address: "192.0.2.7", port: 5063 },
+  ],
+  publicAddress: "198.51.100.7",
+  rtpAddress: "192.0.2.8",
+  rtpPorts: { first: 20_000, last: 20_999 },
+  outboundProxy: "sip:proxy.example.com",
+};
 const GOOD = { UniqueName: "rec one.v2", SipUri: "sip:srs@192.0.2.1:5060;transport=tcp" };
 
 test("connectors: a form and JSON make the same, secrets go in and never come out", async () => {
@@ -53,7 +66,7 @@ test("connectors: found by SID and by name, with .json and without", async () =>
 });
 
 test("connectors: an ordered fail-over list; changing keeps what is not named, empty clears", async () => {
-  const { ask } = await fakeApi();
+  const { ask } = await fakeApi({ edges: [DUBLIN] });
   const uris = ["sip:a@192.0.2.1", "sip:b@192.0.2.2;transport=udp&edge=dublin"];
   await ask("POST", "/v1/Connectors", { UniqueName: "x", SipUri: uris, Username: "u", Password: "p" });
   const one = "/v1/Connectors/x";
@@ -68,6 +81,79 @@ test("connectors: an ordered fail-over list; changing keeps what is not named, e
   assert.equal((await ask("POST", one, { Username: "" })).json().code, 20404);
 });
 
+test("connectors: what a profile leaves to be set is shown and changed", async () => {
+  const { ask } = await fakeApi({ edges: [DUBLIN] });
+  const made = await ask("POST", "/v1/Connectors", {
+    ...GOOD,
+    Profile: "sbc-recorder",
+    Edge: "Dublin",
+    Header: ["X-Call: {CallSid}", "X-Conversation: {Parameter.conversation}"],
+    DefaultParameter: "Callee={CallerName|To}",
+    Codec: "PCMA, PCMU",
+    CryptoSuite: "AEAD_AES_256_GCM",
+    OptionsFirst: "true",
+  });
+  assert.equal(made.status, 201, made.text);
+  conforms(CONNECTOR_SCHEMA, made.json());
+  const shown = {
+    profile: "sbc-recorder",
+    edge: "dublin",
+    headers: ["X-Call: {CallSid}", "X-Conversation: {Parameter.conversation}"],
+    parameters: ["Callee={CallerName|To}"],
+    codecs: ["PCMA", "PCMU"],
+    crypto_suites: ["AEAD_AES_256_GCM"],
+    options_first: true,
+  };
+  for (const [name, value] of Object.entries(shown)) assert.deepEqual(made.json()[name], value, name);
+  const one = `/v1/Connectors/${made.json().sid}`;
+  const changed = (await ask("POST", one, { Edge: "", Header: "", Codec: "" })).json();
+  assert.deepEqual([changed.edge, changed.headers, changed.codecs], [null, [], []]);
+  assert.deepEqual(changed.parameters, shown.parameters);
+});
+
+test("edges: listed and fetched, with what a recorder's firewall must admit", async () => {
+  const { ask } = await fakeApi({ edges: [DUBLIN, { ...DUBLIN, name: "tokyo", publicAddress: undefined }] });
+  const page = (await ask("GET", "/v1/Edges?PageSize=1")).json();
+  assert.deepEqual(
+    (page.edges as { name: string }[]).map(({ name }) => name),
+    ["dublin"],
+  );
+  assert.match(
+    String((page.meta as { next_page_url: string }).next_page_url),
+    /\/v1\/Edges\?PageSize=1&Page=1$/,
+  );
+  const one = await ask("GET", "/v1/Edges/Dublin.json");
+  conforms(EDGE_VIEW_SCHEMA, one.json());
+  const { name, signalling, media, public_address, outbound_proxy, admit } = one.json();
+  assert.deepEqual(
+    { name, signalling, media, public_address, outbound_proxy },
+    {
+      name: "dublin",
+      signalling: [
+        { transport: "udp", address: "192.0.2.7", port: 5062 },
+        { transport: "tls", address: "192.0.2.7", port: 5063 },
+      ],
+      media: { address: "192.0.2.8", first_port: 20_000, last_port: 20_999 },
+      public_address: "198.51.100.7",
+      outbound_proxy: "sip:proxy.example.com",
+    },
+  );
+  assert.deepEqual(
+    (admit as { rule: string }[]).map(({ rule }) => rule),
+    [
+      "udp from 198.51.100.7 port 5062 (signalling)",
+      "udp to 198.51.100.7 port 5062 (signalling)",
+      "tcp from 198.51.100.7 any port (signalling)",
+      "tcp to 198.51.100.7 port 5063 (signalling)",
+      "udp from 198.51.100.7 ports 20000-20999 (media)",
+      "udp to 198.51.100.7 ports 20000-20999 (media)",
+    ],
+  );
+  const tokyo = (await ask("GET", "/v1/Edges/tokyo")).json().admit as { rule: string }[];
+  assert.equal(tokyo.at(-1)?.rule, "udp to 192.0.2.8 ports 20000-20999 (media)");
+  assert.equal((await ask("GET", "/v1/Edges/atlantis")).json().code, 20404);
+});
+
 test("connectors: what is wrong is said clearly", async () => {
   const { ask } = await fakeApi();
   const cases: [Record<string, string | string[]>, number, RegExp][] = [
@@ -80,6 +166,18 @@ test("connectors: what is wrong is said clearly", async () => {
     [{ SipUri: ["sip:a@192.0.2.1", "sip:@@"] }, 31942, /SipUri/],
     [{ SipUri: "sip:a@192.0.2.1;secure=true;transport=udp" }, 31942, /needs TLS/],
     [{ SipUri: "sips:a@192.0.2.1;transport=udp" }, 31942, /recorder's SIP URI/],
+    [{ SipUri: "sip:a@192.0.2.1;edge=atlantis" }, 11241, /no edge "atlantis"/],
+    [{ Edge: "atlantis" }, 11241, /no edge "atlantis"/],
+    [{ Profile: "acme" }, 20422, /must be one of generic, google-agent-assist/],
+    [{ Header: "X-Call {CallSid}" }, 31942, /a name, a colon and a value/],
+    [{ Header: "Via: x" }, 31942, /SIP itself needs/],
+    [{ Header: "X-Call:" }, 31942, /value behind the colon/],
+    [{ Header: "X-Call: {Callsid}" }, 31942, /\{Callsid\}, which nothing is known of/],
+    [{ DefaultParameter: "Callee" }, 20422, /an equals sign/],
+    [{ DefaultParameter: "Callee={To|Nobody}" }, 20422, /\{Nobody\}/],
+    [{ Codec: "PC MU;" }, 20422, /name of a codec/],
+    [{ CryptoSuite: "ROT13" }, 20422, /AES_CM_128_HMAC_SHA1_80/],
+    [{ OptionsFirst: "maybe" }, 20422, /true, false/],
     [{ CredentialsHeaderName: "X Auth" }, 31942, /header name/],
     [{ CredentialsHeaderName: "Via" }, 31942, /SIP itself needs/],
     [{ Credentials: "a\r\nVia: x" }, 31942, /control characters/],

@@ -1,6 +1,8 @@
+import { CRYPTO_SUITES, type CryptoSuite } from "@callfork/protocol/sdp";
 import { parseConnectorUri, RECORDING_NAMESPACE } from "@callfork/protocol/siprec";
 import { err, ok, type Result } from "@callfork/protocol/text";
 import Type from "typebox";
+import { unknownPlaceholders } from "../../calls/index.ts";
 import { iso8601 } from "../http/dates.ts";
 import { defined } from "../http/defined.ts";
 import { NotFoundError, ParameterError } from "../http/errors.ts";
@@ -24,6 +26,15 @@ import { named, V1 } from "./prefix.ts";
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
 
+const PROFILES = [
+  "generic",
+  "google-agent-assist",
+  "dynamics-365",
+  "amazon-chime",
+  "sbc-recorder",
+  "callfork",
+] as const;
+
 export const CONNECTOR_SCHEMA = Type.Object(
   {
     sid: Type.String(),
@@ -35,6 +46,13 @@ export const CONNECTOR_SCHEMA = Type.Object(
     username: textOrNull,
     has_password: Type.Boolean(),
     ...CERTIFICATE_PROPERTIES,
+    profile: Type.Enum([...PROFILES]),
+    edge: textOrNull,
+    headers: Type.Array(Type.String()),
+    parameters: Type.Array(Type.String()),
+    codecs: Type.Array(Type.String()),
+    crypto_suites: Type.Array(Type.String()),
+    options_first: Type.Boolean(),
     parameter_transport: Type.Enum(["metadata", "headers", "both"]),
     extension_namespace: textOrNull,
     call_data: Type.Boolean(),
@@ -73,6 +91,37 @@ function recorderUri(value: string): Result<string, string> {
   return ok(value);
 }
 
+/** `Name: template`. */
+function headerTemplate(line: string): Result<string, string> {
+  const at = line.indexOf(":");
+  const [name, template] = [line.slice(0, Math.max(0, at)), line.slice(at + 1).trim()];
+  const checked = headerName(name);
+  if (!checked.ok)
+    return at < 0 ? err('must be a name, a colon and a value, as in "X-Call: {CallSid}"') : checked;
+  return template === "" ? err("needs a value behind the colon") : sound(line, template);
+}
+
+/** `Name=template`. */
+function parameterTemplate(line: string): Result<string, string> {
+  const at = line.indexOf("=");
+  if (at < 1) return err('must be a name, an equals sign and a value, as in "Callee={To}"');
+  return sound(line, line.slice(at + 1));
+}
+
+function sound(line: string, template: string): Result<string, string> {
+  const [unknown] = unknownPlaceholders(template);
+  return unknown === undefined ? ok(line) : err(`names {${unknown}}, which nothing is known of`);
+}
+
+const codecName = (name: string): Result<string, string> =>
+  /^[A-Za-z0-9._-]+$/.test(name) ? ok(name) : err("must be the name of a codec, as in PCMU");
+
+function cryptoSuite(name: string): Result<CryptoSuite, string> {
+  const known = Object.keys(CRYPTO_SUITES) as CryptoSuite[];
+  const suite = known.find((one) => one === name);
+  return suite === undefined ? err(`must be one of ${known.join(", ")}`) : ok(suite);
+}
+
 /** A namespace is a URI; the recording namespace itself may hold nothing of ours (RFC 7865 §9, `##other`). */
 function namespace(value: string): Result<string, string> {
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+$/.test(value)) return err("must be a URI");
@@ -104,6 +153,30 @@ const CHANGE_FIELDS = {
   Username: clearable(text({ code: 31942, description: "For digest authentication" })),
   Password: clearable(text({ code: 31942, description: "For digest authentication; never shown" })),
   ...certificateFields(31942),
+  Profile: choice(PROFILES, { code: 20422, description: "Kind of recorder: gives what is not set here" }),
+  Edge: clearable(text({ code: 11241, max: 64, description: "Edge that its sessions leave from" })),
+  Header: list(checkedText({ code: 31942, max: 1024 }, headerTemplate), {
+    max: 20,
+    description: "Header fields of each INVITE, as in `X-Call: {CallSid}`",
+  }),
+  DefaultParameter: list(checkedText({ code: 20422, max: 1024 }, parameterTemplate), {
+    max: 20,
+    description: "Custom parameters that a fork has unless it is started with others, as in `Callee={To}`",
+  }),
+  Codec: list(checkedText({ code: 20422, max: 32 }, codecName), {
+    max: 16,
+    separator: /[\s,]+/,
+    description: "Codecs that are offered; empty: those of the call",
+  }),
+  CryptoSuite: list(checkedText({ code: 20422, max: 64 }, cryptoSuite), {
+    max: 8,
+    separator: /[\s,]+/,
+    description: "SRTP suites that are offered; empty: all",
+  }),
+  OptionsFirst: choice(["true", "false"], {
+    code: 20422,
+    description: "Ask by OPTIONS before an INVITE, unless the recorder has answered one lately",
+  }),
   ParameterTransport: choice(["metadata", "headers", "both"], {
     code: 20422,
     description: "Where custom parameters go: into the metadata, into header fields of the INVITE, or both",
@@ -158,7 +231,25 @@ const CREATE_FIELDS = {
 } as const satisfies Fields;
 
 /** /v1/Connectors: named recorders. */
-export function connectorRoutes({ store, base }: { store: ApiStore; base: () => string }): readonly Route[] {
+export function connectorRoutes({
+  store,
+  base,
+  isEdge,
+}: {
+  store: ApiStore;
+  base: () => string;
+  isEdge: (name: string) => boolean;
+}): readonly Route[] {
+  const checked = (body: Values<typeof CHANGE_FIELDS>): ConnectorChange => {
+    const inUris = (body.SipUri ?? []).flatMap((text) => {
+      const uri = parseConnectorUri(text);
+      return uri.ok && uri.value.edge !== undefined ? [uri.value.edge] : [];
+    });
+    for (const name of body.Edge ? [body.Edge, ...inUris] : inUris) {
+      if (!isEdge(name)) throw new ParameterError(11241, `This node has no edge "${name}"`);
+    }
+    return change(body);
+  };
   const tag = "Connectors";
   const all = { path: `${V1}/Connectors`, alias: `${V1}/Connectors.json` };
   const one = `${V1}/Connectors/:SidOrName`;
@@ -175,7 +266,7 @@ export function connectorRoutes({ store, base }: { store: ApiStore; base: () => 
       answers: { 201: found },
       async handle({ principal, body }) {
         const { UniqueName, SipUri } = body;
-        const wish = { ...change(body), uniqueName: UniqueName, sipUris: atLeastOne(SipUri) };
+        const wish = { ...checked(body), uniqueName: UniqueName, sipUris: atLeastOne(SipUri) };
         return json(show(await store.createConnector(principal.accountSid, wish)), 201);
       },
     }),
@@ -215,7 +306,7 @@ export function connectorRoutes({ store, base }: { store: ApiStore; base: () => 
       answers: { 200: found },
       async handle({ principal, params, body, path }) {
         const sidOrName = named(params.SidOrName);
-        const connector = await store.updateConnector(principal.accountSid, sidOrName, change(body));
+        const connector = await store.updateConnector(principal.accountSid, sidOrName, checked(body));
         if (connector === undefined) throw new NotFoundError(path);
         return json(show(connector));
       },
@@ -242,6 +333,13 @@ function atLeastOne(uris: readonly string[]): readonly string[] {
 
 function change(body: Values<typeof CHANGE_FIELDS>): ConnectorChange {
   const settings = defined({
+    profile: body.Profile,
+    edge: body.Edge === null ? null : body.Edge?.toLowerCase(),
+    headers: body.Header,
+    parameters: body.DefaultParameter,
+    codecs: body.Codec,
+    cryptoSuites: body.CryptoSuite,
+    optionsFirst: body.OptionsFirst && body.OptionsFirst === "true",
     parameterTransport: body.ParameterTransport,
     extensionNamespace: body.ExtensionNamespace,
     callData: body.CallData && body.CallData === "true",
@@ -276,6 +374,13 @@ export function showConnector(connector: ConnectorView, base: string): object {
     username: connector.username,
     has_password: connector.hasPassword,
     ...showIdentity(connector),
+    profile: connector.settings.profile,
+    edge: connector.settings.edge,
+    headers: connector.settings.headers,
+    parameters: connector.settings.parameters,
+    codecs: connector.settings.codecs,
+    crypto_suites: connector.settings.cryptoSuites,
+    options_first: connector.settings.optionsFirst,
     parameter_transport: connector.settings.parameterTransport,
     extension_namespace: connector.settings.extensionNamespace,
     call_data: connector.settings.callData,
