@@ -26,7 +26,8 @@ const RETRY_AFTER_SECONDS = 5;
 
 /** Checks that cost nothing: they come first, so that a flood stays cheap. */
 export function denyAtOnce(house: House, invite: IncomingInvite): Denied | undefined {
-  if (house.refusal) {
+  // One that takes another's place adds no call.
+  if (house.refusal && !invite.request.headers.has("Replaces")) {
     const cause = house.draining ? "draining" : "limit";
     return { status: 503, cause, headers: [["Retry-After", String(RETRY_AFTER_SECONDS)]] };
   }
@@ -68,7 +69,7 @@ export async function admit(house: House, invite: IncomingInvite): Promise<Resul
 }
 
 /** By certificate or address first, then by digest. */
-async function identify(house: House, invite: IncomingInvite): Promise<Result<Source, Denied>> {
+export async function identify(house: House, invite: IncomingInvite): Promise<Result<Source, Denied>> {
   const known = await house.trunks.sourceOf(invite.flow);
   if (known) return ok(known);
   const { users } = house.trunks;

@@ -14,6 +14,11 @@ import type { Leg, Negotiator, OfferVerdict } from "./leg.ts";
 import { ownNumbers } from "./leg-media.ts";
 import type { Splice } from "./splice.ts";
 
+/** A call: its leg may be replaced by another one while it is bridged. */
+export interface LegHolder {
+  readonly leg: Leg;
+}
+
 /**
  * Two legs that talk to each other: their packets are relayed, and what one peer offers in its dialog is offered to
  * the other in its own. An offer that changes nothing for the other side (a session refresh, a new address) is
@@ -22,8 +27,8 @@ import type { Splice } from "./splice.ts";
 export class Bridge implements Negotiator {
   readonly #plane: MediaPlane;
   readonly #log: Log;
-  readonly #a: Leg;
-  readonly #b: Leg;
+  readonly #one: LegHolder;
+  readonly #other: LegHolder;
   /** What each peer last wished for itself, by its own offers: an answer only shows what was left of the wish. */
   readonly #wishes = new Map<Leg, Direction>();
   readonly #splice: Splice | undefined;
@@ -31,12 +36,24 @@ export class Bridge implements Negotiator {
   #released = false;
 
   /** @param splice - when the legs' ports live in different media workers */
-  constructor(plane: MediaPlane, a: Leg, b: Leg, log: Log, splice?: Splice) {
+  constructor(plane: MediaPlane, one: LegHolder, other: LegHolder, log: Log, splice?: Splice) {
     this.#splice = splice;
     this.#plane = plane;
     this.#log = log;
-    this.#a = a;
-    this.#b = b;
+    this.#one = one;
+    this.#other = other;
+  }
+
+  get #a(): Leg {
+    return this.#one.leg;
+  }
+
+  get #b(): Leg {
+    return this.#other.leg;
+  }
+
+  get isBusy(): boolean {
+    return this.#relaying;
   }
 
   /** Relays packets, also before anybody answered: early media. Video cannot cross from one worker to another. */

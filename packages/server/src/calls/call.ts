@@ -1,4 +1,4 @@
-import type { NegotiatedMedia } from "@callfork/protocol/offer-answer";
+import type { CodecCapability, NegotiatedMedia } from "@callfork/protocol/offer-answer";
 import type { SessionDescription } from "@callfork/protocol/sdp";
 import type { MediaEvent } from "../media/index.ts";
 import type { Timer } from "../net/index.ts";
@@ -28,6 +28,8 @@ export interface CallOwner {
   ended(end: LegEnd): void;
   /** The call got a document of its own and is no longer the owner's. */
   taken?(): void;
+  /** Somebody may answer in the callee's place (RFC 3891): with these codecs, and is told when that is done. */
+  readonly pickUp?: { codecs(): readonly CodecCapability[]; done(): void };
 }
 
 export interface CallSetup<L extends Leg> {
@@ -54,7 +56,6 @@ export interface CallSetup<L extends Leg> {
 export class Call<L extends Leg = Leg> implements CallControl {
   readonly sid: string;
   readonly accountSid: string;
-  readonly leg: L;
   readonly tap: Tap;
   readonly reporter: StatusReporter;
   /** Names the call on every line; the Call-ID too, as soon as there is one. */
@@ -64,6 +65,9 @@ export class Call<L extends Leg = Leg> implements CallControl {
   owner: CallOwner | undefined;
   /** Whom it talks to, while bridged. */
   conversation: Conversation | undefined;
+  #leg: Leg;
+  /** The leg was replaced before its callee answered. */
+  #pickedUp = false;
   readonly #house: House;
   readonly #timeLimitSeconds: number;
   #program = new AbortController();
@@ -91,7 +95,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
     });
     const security = securityFor(random, srtpPolicy, setup.isSecure);
     const media = new LegMedia(house.media, setup.group, newDescriptionId(random), security);
-    this.leg = setup.makeLeg(media, this.#observer(), this.log);
+    this.#leg = this.#makeLeg(media, setup.makeLeg);
     this.tap = new Tap(record, this.leg, this.log, setup);
     this.reporter = new StatusReporter({
       record,
@@ -103,6 +107,11 @@ export class Call<L extends Leg = Leg> implements CallControl {
       log: this.log,
     });
     house.add(this);
+  }
+
+  /** Of the kind it began with, until somebody took its place (RFC 3891). */
+  get leg(): L {
+    return this.#leg as L;
   }
 
   get ended(): boolean {
@@ -132,6 +141,29 @@ export class Call<L extends Leg = Leg> implements CallControl {
     if (this.#watched) return;
     this.#watched = true;
     this.#house.media.onEvent(port.id, (event) => this.#mediaEvent(event));
+  }
+
+  /** A leg that may take the place of the one there is, with its ports; it tells nothing until it does. */
+  nextLeg<N extends Leg>(make: (media: LegMedia, observer: LegObserver, log: Log) => N): N {
+    return this.#makeLeg(this.#leg.media, make);
+  }
+
+  /** Puts that leg in the place of the old one, which tells nothing more and is the caller's to end. */
+  takeLeg(leg: Leg, party: CallParty, sipSessionId: string | undefined): Leg {
+    const old = this.#leg;
+    leg.negotiator = old.negotiator;
+    leg.referred = old.referred;
+    old.negotiator = undefined;
+    old.referred = undefined;
+    this.#pickedUp = !old.answered;
+    this.#house.released(this);
+    this.#leg = leg;
+    const callId = leg.callId ?? null;
+    this.log = this.log.child({ callId });
+    this.reporter.change({ sipCallId: callId });
+    this.tap.replaced(leg, party, sipSessionId);
+    this.conversation?.otherOf(this)?.tap.bridgedWith(party);
+    return old;
   }
 
   /** The INVITE is out: its Call-ID is known. */
@@ -256,7 +288,28 @@ export class Call<L extends Leg = Leg> implements CallControl {
     return false;
   }
 
-  #observer(): LegObserver {
+  #makeLeg<N extends Leg>(media: LegMedia, make: (media: LegMedia, observer: LegObserver, log: Log) => N): N {
+    const made: { leg?: N } = {};
+    made.leg = make(
+      media,
+      this.#observer(() => made.leg !== undefined && made.leg === this.#leg),
+      this.log,
+    );
+    return made.leg;
+  }
+
+  #observer(isInPlace: () => boolean): LegObserver {
+    const observer = this.#observe();
+    return {
+      ringing: () => isInPlace() && observer.ringing(),
+      earlyMedia: (description) => isInPlace() && observer.earlyMedia(description),
+      answered: (description) => isInPlace() && observer.answered(description),
+      mediaChanged: () => isInPlace() && observer.mediaChanged(),
+      ended: (end) => isInPlace() && observer.ended(end),
+    };
+  }
+
+  #observe(): LegObserver {
     return {
       ringing: () => {
         this.reporter.change({ status: "ringing" }, "ringing");
@@ -274,6 +327,10 @@ export class Call<L extends Leg = Leg> implements CallControl {
   }
 
   #answered(description: SessionDescription | undefined): void {
+    if (this.record().startTime !== null) {
+      this.tap.changed(); // a leg that took another's place
+      return;
+    }
     const { clock } = this.#house.options;
     this.reporter.change({ status: "in-progress", startTime: clock.wallNow(), sipStatus: 200 }, "answered");
     this.#timer = clock.setTimer(this.#timeLimitSeconds * 1000, () => {
@@ -281,7 +338,8 @@ export class Call<L extends Leg = Leg> implements CallControl {
       void this.hangup();
     });
     this.log.info({}, "call: answered");
-    this.owner?.answered(description);
+    if (this.#pickedUp) this.owner?.pickUp?.done();
+    else this.owner?.answered(description);
     this.tap.changed();
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingInvite } from "../signalling/index.ts";
-import { admit, type Denied, denyAtOnce } from "./admission.ts";
+import { admit, type Denied, denyAtOnce, identify } from "./admission.ts";
 import type { Call } from "./call.ts";
-import { OWN_CODECS } from "./descriptions.ts";
+import { OWN_CAPABILITIES, OWN_CODECS } from "./descriptions.ts";
 import { BadDescriptionError, InvalidAddressError } from "./errors.ts";
 import { House } from "./house.ts";
 import { receiveCall } from "./incoming-call.ts";
@@ -11,6 +11,7 @@ import type { OutgoingLeg } from "./outgoing-leg.ts";
 import { isUri } from "./party.ts";
 import type { CallControl, CallTap, PlaceCall } from "./ports.ts";
 import type { CallRecord } from "./records.ts";
+import { askedReplacement, replace } from "./replacement.ts";
 import { fromOf, routeTo } from "./route.ts";
 import type { PeerOfFlow } from "./trunks.ts";
 
@@ -103,6 +104,7 @@ class Room implements CallRoom {
         else call.fail(new BadDescriptionError("the callee's answer accepts no audio"));
       },
       ended: () => undefined,
+      pickUp: { codecs: () => OWN_CAPABILITIES, done: () => call.direct(options.source) },
     };
     void this.#ring(call, { route: route.value, from, timeoutSeconds: options.timeoutSeconds });
     return queued;
@@ -141,8 +143,14 @@ class Room implements CallRoom {
         canceled = true;
       },
     });
+    const asked = askedReplacement(invite);
     const release = this.#house.reserve();
     try {
+      if (!asked.ok || asked.value) {
+        const denied = await this.#replace(invite, asked, () => canceled);
+        if (denied && !canceled) this.#refuse(invite, denied);
+        return release();
+      }
       const admitted = await admit(this.#house, invite);
       release();
       if (canceled) return;
@@ -158,6 +166,19 @@ class Room implements CallRoom {
       log.error({ error, callId: invite.callId }, "calls: an INVITE could not be looked up");
       this.#refuse(invite, { status: 500, cause: "store" });
     }
+  }
+
+  /** An INVITE with Replaces: who may call may also take a place (RFC 3891 §8: "authorized" as we know it). */
+  async #replace(
+    invite: IncomingInvite,
+    asked: ReturnType<typeof askedReplacement>,
+    isCanceled: () => boolean,
+  ): Promise<Denied | undefined> {
+    const from = await identify(this.#house, invite);
+    if (!from.ok) return from.error;
+    if (isCanceled()) return undefined;
+    const done = asked.ok && asked.value ? replace(this.#house, invite, asked.value, from.value) : asked;
+    return done.ok ? undefined : { status: done.error, cause: "replaces" };
   }
 
   #refuse(invite: IncomingInvite, { status, cause, headers }: Denied): void {

@@ -15,8 +15,9 @@ import type { Leg } from "./leg.ts";
 import { makeCall, ring } from "./outgoing-call.ts";
 import type { OutgoingLeg } from "./outgoing-leg.ts";
 import type { DialOptions, DialResult, DialTarget } from "./ports.ts";
+import { codecsFor } from "./replacement.ts";
 import { fromOf, routeTo } from "./route.ts";
-import { makeRelayable, otherCodecsOf, settle } from "./settle.ts";
+import { makeRelayable, otherCodecsOf, settle, settlePickedUp } from "./settle.ts";
 
 export interface DialOutcome extends DialResult {
   /** What the last callee answered, to be passed on to a caller that still waits. */
@@ -139,7 +140,7 @@ export class Dial {
       callback: callbackOf(target),
       timeLimitSeconds: null,
     });
-    const bridge = new Bridge(this.#house.media, caller.leg, call.leg, caller.log);
+    const bridge = new Bridge(this.#house.media, caller, call, caller.log);
     const branch: Branch = { call, target, secondTry, bridge, description: undefined };
     this.#branches.add(branch);
     this.#lastSid = call.sid;
@@ -150,6 +151,7 @@ export class Dial {
       answered: (description) => void this.#answered(branch, description),
       ended: (end) => this.#ended(branch, end),
       taken: () => this.#taken(branch),
+      pickUp: { codecs: () => codecsFor(caller.leg), done: () => void this.#answered(branch, undefined) },
     };
     try {
       await call.openMedia(route.value.host);
@@ -217,8 +219,10 @@ export class Dial {
   async #join(branch: Branch, description: SessionDescription | undefined): Promise<void> {
     const { call, bridge } = branch;
     const { leg } = this.#caller;
-    if (!description) throw new BadDescriptionError("the callee answered without a session description");
-    if (!isSame(description, branch.description) || !call.leg.media.line) {
+    const callee: Leg = call.leg;
+    if (callee instanceof IncomingLeg) settlePickedUp(leg, callee);
+    else if (!description) throw new BadDescriptionError("the callee answered without a session description");
+    else if (!isSame(description, branch.description) || !call.leg.media.line) {
       const settled = settle(leg, call.leg, description);
       if (!settled.ok) throw settled.error;
     }

@@ -1,9 +1,15 @@
+import type { Replaces } from "@callfork/protocol/sip";
 import type { MediaPlane } from "../media/index.ts";
 import type { Call } from "./call.ts";
 import { DrainingError, TooManyCallsError } from "./errors.ts";
 import { type CallLimits, type CallsOptions, DEFAULT_CALL_LIMITS } from "./options.ts";
 import { ringbackTone } from "./ringback.ts";
 import { TrunkList } from "./trunks.ts";
+
+/** A transfer that comes too late for its dialog comes within seconds. */
+const MAXIMUM_ENDED_DIALOGS = 1_000;
+
+const dialogName = (...parts: readonly string[]): string => parts.join("\n");
 
 /** What every call of this node shares: the doors to other rooms, the limits, and the list of live calls. */
 export class House {
@@ -13,6 +19,8 @@ export class House {
   readonly media: MediaPlane;
   readonly #live = new Map<string, Call>();
   readonly #sent = new Map<string, { readonly call: Call; readonly requestUri: string }>();
+  /** Dialogs that were, oldest first. */
+  readonly #ended = new Set<string>();
   readonly #whenEmpty = new Set<() => void>();
   #ringback: Int16Array | undefined;
   #reserved = 0;
@@ -72,10 +80,24 @@ export class House {
     return this.#sent.get(callId)?.requestUri === requestUri;
   }
 
+  /** The dialog of a call's leg is over, or somebody else takes its place. */
+  released(call: Call): void {
+    const { callId, dialog } = call.leg;
+    if (callId !== undefined && this.#sent.get(callId)?.call === call) this.#sent.delete(callId);
+    if (!dialog) return;
+    this.#ended.add(dialogName(dialog.callId, dialog.localTag, dialog.remoteTag));
+    if (this.#ended.size > MAXIMUM_ENDED_DIALOGS)
+      for (const oldest of this.#ended) return void this.#ended.delete(oldest);
+  }
+
+  /** Whether a dialog of ours was that one, not long ago. */
+  hasEnded({ callId, toTag, fromTag }: Replaces): boolean {
+    return this.#ended.has(dialogName(callId, toTag, fromTag));
+  }
+
   remove(call: Call): void {
     this.#live.delete(call.sid);
-    const { callId } = call.leg;
-    if (callId !== undefined && this.#sent.get(callId)?.call === call) this.#sent.delete(callId);
+    this.released(call);
     this.options.onEnded?.(call.record());
     if (this.#live.size > 0) return;
     for (const resolve of this.#whenEmpty) resolve();

@@ -9,7 +9,7 @@ import type { CallRecord } from "./records.ts";
 import { sipParameters } from "./request-parameters.ts";
 import { newSid } from "./sid.ts";
 
-const ANONYMOUS: CallParty = { aor: "sip:anonymous@anonymous.invalid", displayName: null }; // RFC 3261 §8.1.1.3
+export const ANONYMOUS: CallParty = { aor: "sip:anonymous@anonymous.invalid", displayName: null }; // RFC 3261 §8.1.1.3
 
 /**
  * Makes a call of an admitted INVITE and has it ring and be directed.
@@ -63,7 +63,7 @@ export function receiveCall(house: House, invite: IncomingInvite, { number, sour
 }
 
 /** The caller's half of Session-ID (RFC 7989 §5): 32 hexadecimal digits before any parameter. */
-function sessionIdOf(invite: IncomingInvite): string | undefined {
+export function sessionIdOf(invite: IncomingInvite): string | undefined {
   const value = invite.request.headers.get("Session-ID");
   return value === undefined ? undefined : /^[0-9a-f]{32}(?=\s*(;|$))/.exec(value.trim())?.[0];
 }

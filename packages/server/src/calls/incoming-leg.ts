@@ -1,10 +1,11 @@
-import type { SessionDescription } from "@callfork/protocol/sdp";
+import type { CodecCapability } from "@callfork/protocol/offer-answer";
+import { type Codec, codecsOf, type SessionDescription } from "@callfork/protocol/sdp";
 import type { Log } from "../observe/index.ts";
 import type { HeaderLine, IncomingInvite } from "../signalling/index.ts";
 import { bodyOf, descriptionIn, OWN_CODECS } from "./descriptions.ts";
 import { NoCommonCodecError } from "./errors.ts";
 import { Leg, type LegObserver } from "./leg.ts";
-import type { LegMedia } from "./leg-media.ts";
+import { type LegMedia, ownNumbers } from "./leg-media.ts";
 
 /** The leg of a call that came in: we are the UAS. */
 export class IncomingLeg extends Leg {
@@ -31,6 +32,12 @@ export class IncomingLeg extends Leg {
   /** Whether its offer, if there is one, has an audio line that we could take. */
   get isUsable(): boolean {
     return this.offer === undefined || this.media.audioIndexOf(this.offer) >= 0;
+  }
+
+  /** Of the audio line that we could take. */
+  get offeredCodecs(): readonly Codec[] | undefined {
+    const index = this.offer ? this.media.audioIndexOf(this.offer) : -1;
+    return this.offer && index >= 0 ? codecsOf(this.offer.media[index]!) : undefined;
   }
 
   get remoteAddress(): string {
@@ -67,6 +74,23 @@ export class IncomingLeg extends Leg {
     this.answer(
       this.media.local ?? (this.offer ? this.#ownAnswer(this.offer) : this.media.offer(OWN_CODECS)),
     );
+  }
+
+  /**
+   * Answers in the place of another leg, whose media it has: within what was agreed there, so that whoever it talks to
+   * need not change. That this is possible has been seen before.
+   */
+  answerFor(codecs: readonly CodecCapability[]): void {
+    const { offer, negotiator, media } = this;
+    if (!offer) {
+      const { line } = media;
+      this.answer(media.offer(line ? ownNumbers(line) : OWN_CODECS));
+      return;
+    }
+    const verdict =
+      negotiator && media.line ? negotiator.offeredPromptly(this, offer) : this.answerWithin(offer, codecs);
+    if (verdict.ok) this.answer(verdict.value);
+    else this.refuse(verdict.error);
   }
 
   refuse(status: number, headers: readonly HeaderLine[] = []): void {

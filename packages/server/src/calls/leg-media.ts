@@ -120,6 +120,17 @@ export class LegMedia {
     return this.passages.indices.filter((index) => this.isLive(index));
   }
 
+  /**
+   * Another peer takes this one's place: what was said to the old one binds nobody, and its keys are for nobody else.
+   * The codecs that were agreed stay, so that whoever the peer talks to need not change.
+   */
+  startOver(): void {
+    this.#local = undefined;
+    this.#remote = undefined;
+    this.#media = [];
+    this.passages.keep([]);
+  }
+
   /** An offer of our own: audio as given, and the lines that pass through as they were. The port must be open. */
   offer(codecs: readonly Codec[], direction: Direction = "sendrecv"): SessionDescription {
     const audio = this.#line?.index ?? 0;

@@ -1,3 +1,4 @@
+import type { CodecCapability } from "@callfork/protocol/offer-answer";
 import type { SessionDescription } from "@callfork/protocol/sdp";
 import type { SipRequest } from "@callfork/protocol/sip";
 import { err, type Result } from "@callfork/protocol/text";
@@ -33,6 +34,8 @@ export type OfferVerdict = Result<SessionDescription, number>;
 
 /** Who answers offers inside the dialog while two legs are bridged. */
 export interface Negotiator {
+  /** An offer is on its way from one leg to the other. */
+  readonly isBusy: boolean;
   /** re-INVITE: may ask the other leg first. */
   offered(leg: Leg, offer: SessionDescription): Promise<OfferVerdict>;
   /** UPDATE: must answer at once (RFC 3311 §5.2). */
@@ -212,9 +215,12 @@ export abstract class Leg {
     return this.#answerTo({ ok: true, value: answer.description });
   }
 
-  /** Answers by what we can speak ourselves. */
-  protected answerWithin(offer: SessionDescription): OfferVerdict {
-    const answer = this.media.answer(offer, OWN_CAPABILITIES);
+  /** Answers by what we can speak ourselves, or by these. */
+  protected answerWithin(
+    offer: SessionDescription,
+    codecs: readonly CodecCapability[] = OWN_CAPABILITIES,
+  ): OfferVerdict {
+    const answer = this.media.answer(offer, codecs);
     this.media.passages.keep([]);
     if (!this.media.agree(answer.description, offer, answer.media)) return err(488);
     return { ok: true, value: answer.description };

@@ -68,6 +68,8 @@ export interface Refusal {
     | "limit"
     | "draining"
     | "loop"
+    /** Replaces names no dialog, or one whose place cannot be taken. */
+    | "replaces"
     | "malformed"
     | "store";
   readonly address: string;

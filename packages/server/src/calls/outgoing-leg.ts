@@ -14,6 +14,8 @@ import type { LegEnd } from "./end-status.ts";
 import { Leg, type LegObserver } from "./leg.ts";
 import type { LegMedia } from "./leg-media.ts";
 
+const MAXIMUM_EARLY_DIALOGS = 16;
+
 /** The leg of a call that we make: we are the UAC. */
 export class OutgoingLeg extends Leg {
   readonly #userAgent: Pick<UserAgent, "invite">;
@@ -22,6 +24,9 @@ export class OutgoingLeg extends Leg {
   #offer: SessionDescription | undefined;
   /** Descriptions of early media by the tag of who sent them; as many as there are early dialogs. */
   readonly #early = new Map<string, SessionDescription>();
+  /** Tags of our early dialogs: our own, then theirs. */
+  #localTag: string | undefined;
+  readonly #earlyTags = new Set<string>();
 
   constructor(userAgent: Pick<UserAgent, "invite">, media: LegMedia, observer: LegObserver, log: Log) {
     super(media, observer, log);
@@ -30,6 +35,11 @@ export class OutgoingLeg extends Leg {
 
   get callId(): string | undefined {
     return this.#callId;
+  }
+
+  /** Whether a callee that rings, or sends early media, is known by these tags. */
+  isEarly(localTag: string, remoteTag: string): boolean {
+    return !this.answered && !this.ended && localTag === this.#localTag && this.#earlyTags.has(remoteTag);
   }
 
   /** What the peer's answer answers. */
@@ -70,10 +80,15 @@ export class OutgoingLeg extends Leg {
 
   #provisional(response: SipResponse, body: readonly ReceivedPart[]): void {
     if (response.status === 100) return;
+    const remoteTag = tagOf(response.headers.get("To"));
+    this.#localTag = tagOf(response.headers.get("From"));
+    if (remoteTag !== undefined && this.#earlyTags.size < MAXIMUM_EARLY_DIALOGS)
+      this.#earlyTags.add(remoteTag);
     const description = descriptionIn(body);
     if (description.ok && description.value) {
-      const tag = tagOf(response.headers.get("To")) ?? "";
-      if (this.#early.size < 16 || this.#early.has(tag)) this.#early.set(tag, description.value);
+      const tag = remoteTag ?? "";
+      if (this.#early.size < MAXIMUM_EARLY_DIALOGS || this.#early.has(tag))
+        this.#early.set(tag, description.value);
       if (this.step("earlyMedia")) this.observer.earlyMedia(description.value);
     } else if (this.state === "Idle" && this.step("ring")) this.observer.ringing();
   }

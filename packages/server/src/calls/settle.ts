@@ -42,6 +42,21 @@ export function settle(
   return ok(description);
 }
 
+/**
+ * The call was picked up by somebody who called us for it (RFC 3891): the one who waits for its answer gets one of what
+ * was agreed with the other.
+ *
+ * @throws NoCommonCodecError
+ */
+export function settlePickedUp(caller: Leg, callee: IncomingLeg): void {
+  const { line } = callee.media;
+  if (caller.media.line || !(caller instanceof IncomingLeg) || !caller.offer || !line) return;
+  const answer = caller.media.answer(caller.offer, codecsForOtherLeg(line), { choose: "all" });
+  if (!caller.media.agree(answer.description, caller.offer, answer.media)) {
+    throw new NoCommonCodecError("caller and callee share no codec");
+  }
+}
+
 /** Whether the callee's packets mean something to the caller. */
 export function canRelay(caller: Leg, callee: Leg): boolean {
   const [to, from] = [caller.media.line, callee.media.line];

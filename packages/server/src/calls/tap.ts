@@ -8,11 +8,11 @@ import type { CallRecord } from "./records.ts";
 export class Tap implements CallTap {
   readonly callSid: string;
   readonly accountSid: string;
-  readonly #leg: Leg;
+  #leg: Leg;
   readonly #log: Log;
-  readonly #party: CallParty;
+  #party: CallParty;
   readonly #dialled: CallParty;
-  readonly #sipSessionId: string | undefined;
+  #sipSessionId: string | undefined;
   /** Told when the sum of the forks may have changed. */
   onRecording: (() => void) | undefined;
   readonly #forks = new Map<string, RecordIndication>();
@@ -102,6 +102,13 @@ export class Tap implements CallTap {
   bridgedWith(party: CallParty | undefined): void {
     this.#bridged = party;
     this.changed();
+  }
+
+  /** Another party speaks on another leg; told when its media is agreed. */
+  replaced(leg: Leg, party: CallParty, sipSessionId: string | undefined): void {
+    this.#leg = leg;
+    this.#party = party;
+    this.#sipSessionId = sipSessionId;
   }
 
   /** Whom `<Dial>` rings: the counterpart until somebody answers. */

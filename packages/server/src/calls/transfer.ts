@@ -164,7 +164,7 @@ export class Transfer {
   #succeeded(target: Call, splice: Splice | undefined): void {
     this.#over = true;
     const { transferee, transferor } = this;
-    const bridge = new Bridge(this.#house.media, transferee.leg, target.leg, transferee.log, splice);
+    const bridge = new Bridge(this.#house.media, transferee, target, transferee.log, splice);
     this.host.transferred(this, target, bridge);
     this.#notifier.tell(200);
     transferee.log.info({ by: transferor.sid, to: target.sid }, "transfer: done");

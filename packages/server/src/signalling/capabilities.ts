@@ -26,8 +26,8 @@ export const REGISTERED_METHODS: ReadonlySet<string> = new Set([
 export const ACCEPT =
   "application/sdp, multipart/mixed, application/rs-metadata+xml, application/rs-metadata";
 
-/** Option tags that may stand in a peer's Require (RFC 7866 §6, RFC 4028, RFC 3262). */
-export const SUPPORTED_OPTIONS = ["siprec", "timer", "100rel"] as const;
+/** Option tags that may stand in a peer's Require (RFC 7866 §6, RFC 4028, RFC 3262, RFC 3891). */
+export const SUPPORTED_OPTIONS = ["siprec", "timer", "100rel", "replaces"] as const;
 
 export const SUPPORTED = SUPPORTED_OPTIONS.join(", ");
 
