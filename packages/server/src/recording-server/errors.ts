@@ -27,3 +27,19 @@ export class RecordingDamagedError extends PlatformError {
   readonly code = "RECORDING_DAMAGED";
   readonly fault = "operator";
 }
+
+/** Object storage cannot be reached, refuses, or does not hold what was put there. */
+export class ObjectStoreError extends PlatformError {
+  override readonly name = "ObjectStoreError";
+  readonly code = "OBJECT_STORE_FAILED";
+  readonly fault = "operator";
+  override readonly httpStatus = 503;
+  override readonly publicCode = 20503;
+  /** What the storage answered, in HTTP; undefined: nothing. */
+  readonly status: number | undefined;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly status?: number | undefined } = {}) {
+    super(message, options);
+    this.status = options.status;
+  }
+}

@@ -164,10 +164,26 @@ export function keepingTable(
       const records = await recordings.findRecordings([...attempts.keys()]);
       return records.map((record) => ({ record, attempts: attempts.get(record.sid) ?? 0 }));
     },
+    uploadProgress: async (sid) => {
+      const found = await keepingOf(sid).select("move_progress").executeTakeFirst();
+      return typeof found?.move_progress === "string" ? readJson(found.move_progress) : {};
+    },
+    saveUploadProgress: async (sid, progress) => {
+      await db
+        .updateTable("recording_keeping")
+        .set({ move_progress: JSON.stringify(progress) })
+        .where("recording_sid", "=", sid)
+        .execute();
+    },
     moved: async (sid, files) => {
       await db
         .updateTable("recording_keeping")
-        .set({ place: "objects", files: JSON.stringify(files), move_error: null })
+        .set({
+          place: "objects",
+          files: JSON.stringify(files),
+          move_error: null,
+          move_progress: null,
+        })
         .where("recording_sid", "=", sid)
         .execute();
     },

@@ -1,3 +1,4 @@
+import type { UploadProgress } from "../files/upload.ts";
 import type { RecordingRecord } from "../ports.ts";
 
 /** How a recording is kept, besides what is in it. Times: epoch milliseconds. */
@@ -97,6 +98,9 @@ export interface KeepingStore {
     now: number,
     limit: number,
   ): Promise<readonly { readonly record: RecordingRecord; readonly attempts: number }[]>;
+  /** By file, how far uploads in parts have come. */
+  uploadProgress(recordingSid: string): Promise<Readonly<Record<string, UploadProgress>>>;
+  saveUploadProgress(recordingSid: string, progress: Readonly<Record<string, UploadProgress>>): Promise<void>;
   moved(recordingSid: string, files: readonly StoredFile[]): Promise<void>;
   moveFailed(recordingSid: string, error: string, dueAt: number): Promise<void>;
   storedFiles(recordingSid: string): Promise<readonly StoredFile[]>;

@@ -1,0 +1,89 @@
+import { createSecretKey, type KeyObject } from "node:crypto";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { KeepingStore, StoredFile } from "../archive/ports.ts";
+import { ObjectStoreError } from "../errors.ts";
+import { openLocalSource } from "./byte-source.ts";
+import { type FileReader, readerOf } from "./file-reader.ts";
+import { openObjectSource } from "./object-source.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/** Keys at hand; the others are asked of the database. */
+const KEPT_KEYS = 4_096;
+
+export interface RecordingFilesOptions {
+  /** Holds a folder for each recording. */
+  readonly folder: string;
+  readonly keeping: Pick<KeepingStore, "findKey" | "storedFiles">;
+  /** Where ended recordings go; undefined: they stay. */
+  readonly objects?: ObjectStore | undefined;
+}
+
+/** The files of all recordings, on the disk or in object storage, opened with their keys. */
+export class RecordingFiles {
+  readonly folder: string;
+  readonly objects: ObjectStore | undefined;
+  readonly #keeping: RecordingFilesOptions["keeping"];
+  readonly #keys = new Map<string, KeyObject | undefined>();
+
+  constructor({ folder, keeping, objects }: RecordingFilesOptions) {
+    this.folder = folder;
+    this.objects = objects;
+    this.#keeping = keeping;
+  }
+
+  folderOf(sid: string): string {
+    return join(this.folder, sid);
+  }
+
+  /** The recording's key; undefined when its files are plain. */
+  async key(sid: string): Promise<KeyObject | undefined> {
+    if (this.#keys.has(sid)) return this.#keys.get(sid);
+    const octets = await this.#keeping.findKey(sid);
+    const key = octets === undefined ? undefined : createSecretKey(octets);
+    if (this.#keys.size >= KEPT_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
+    this.#keys.set(sid, key);
+    return key;
+  }
+
+  /** @returns undefined when there is no such file */
+  async open(sid: string, file: string): Promise<FileReader | undefined> {
+    const key = await this.key(sid);
+    const path = join(this.folder, sid, file);
+    const local = await openLocalSource(path);
+    if (local !== undefined) return readerOf(local, path, key);
+    const stored = (await this.#keeping.storedFiles(sid)).find((each) => each.file === file);
+    if (stored === undefined) return undefined;
+    if (this.objects === undefined) {
+      throw new ObjectStoreError(`${sid}/${file} is in object storage, and none is configured`);
+    }
+    return readerOf(openObjectSource(this.objects, stored.object, stored.octets), path, key);
+  }
+
+  /** What lies on the disk of a recording; nothing when there is no folder. */
+  async local(sid: string): Promise<readonly { readonly file: string; readonly octets: number }[]> {
+    const entries = await readdir(this.folderOf(sid), { withFileTypes: true }).catch((error: unknown) => {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      throw error;
+    });
+    const files = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+    const sizes = await Promise.all(files.map((file) => stat(join(this.folderOf(sid), file))));
+    return files.sort().map((file, at) => ({ file, octets: sizes[at]!.size }));
+  }
+
+  /** Removes what is on the disk; what is not there is removed already. */
+  async removeLocal(sid: string): Promise<void> {
+    await rm(this.folderOf(sid), { recursive: true, force: true });
+  }
+
+  /** Removes everything, the objects named included. */
+  async remove(sid: string, stored: readonly StoredFile[]): Promise<void> {
+    this.#keys.delete(sid);
+    await this.removeLocal(sid);
+    if (stored.length === 0) return;
+    if (this.objects === undefined) {
+      throw new ObjectStoreError(`files of ${sid} are in object storage, and none is configured`);
+    }
+    for (const { object } of stored) await this.objects.remove(object);
+  }
+}
