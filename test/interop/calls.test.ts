@@ -109,32 +109,6 @@ describe("SIPp as caller and callee", { skip: without("sipp"), concurrency: 4 },
     await caller.succeeded();
   });
 
-  it("the 200 is repeated until the late ACK comes", async (t) => {
-    const callee = await Sipp.start(t, { scenario: "uas-answers.xml" });
-    await numberThatDials("late-ack", sipUri(callee.port));
-    const target = { port: server.sipPort, user: "late-ack" };
-    const caller = await Sipp.start(t, { scenario: "uac-acknowledges-late.xml", target, pauseMs: 200 });
-    await Promise.all([caller.succeeded(), callee.succeeded()]);
-    const answers = caller
-      .messages()
-      .filter(({ message }) => message.kind === "response" && message.headers.get("CSeq") === "1 INVITE")
-      .filter(({ message }) => message.kind === "response" && message.status === 200);
-    assert.ok(answers.length >= 3, `${answers.length} times 200`);
-    assert.deepEqual(answers[1]?.bytes, answers[0]?.bytes);
-  });
-
-  it("an INVITE that comes three times is one call", async (t) => {
-    const callee = await Sipp.start(t, { scenario: "uas-answers.xml" });
-    await numberThatDials("thrice", sipUri(callee.port));
-    const target = { port: server.sipPort, user: "thrice" };
-    const caller = await Sipp.start(t, { scenario: "uac-repeats-invite.xml", target, pauseMs: 200 });
-    await Promise.all([caller.succeeded(), callee.succeeded()]);
-    const calls = (await server.twilio().calls.list({ limit: 500 })).filter(({ to }) =>
-      to.includes("thrice"),
-    );
-    assert.equal(calls.length, 1);
-  });
-
   it("a callee that asks for digest credentials gets them", async (t) => {
     const callee = await Sipp.start(t, { scenario: "uas-wants-credentials.xml" });
     const noun = `<Sip username="callfork" password="a secret">${sipUri(callee.port)}</Sip>`;
