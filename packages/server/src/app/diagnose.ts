@@ -5,7 +5,7 @@ import { type Config, defaultOrigin, describeRule, firewallRules } from "../conf
 import { createMediaPlane } from "../media/index.ts";
 import { createSipTransports, createSystemClock, loadTlsSet } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
-import { edgeListeners, edgeListeners, edgeOrigin, edgeOrigin, mediaEdges, mediaEdges } from "./edges.ts";
+import { edgeListeners, edgeOrigin, mediaEdges } from "./edges.ts";
 import { readAccountFile } from "./secrets.ts";
 
 /** One thing that was looked at. "warn": works, but somebody should know. */

@@ -26,7 +26,7 @@ import { createRecordingServer, type RecordingWebhook } from "../recording-serve
 import { createUserAgent } from "../signalling/index.ts";
 import { openStore } from "../store/index.ts";
 import { createDirector } from "../verbs/index.ts";
-import { clientEdges, clientEdges, edgeListeners, edgeListeners, edgeViews, edgeViews, mediaEdges, mediaEdges } from "./edges.ts";
+import { clientEdges, edgeListeners, edgeViews, mediaEdges } from "./edges.ts";
 import { createEntrance } from "./entrance.ts";
 import { packetReport } from "./packet-report.ts";
 import { routeInvite } from "./route.ts";
@@ -210,7 +210,6 @@ async function compose(
     sipHost,
     defaultTrack: config.siprec.defaultTrack,
     extensionNamespace: config.siprec.extensionNamespace,
-    edges: clientEdges(config),
     edges: clientEdges(config),
     onStarted: () => metrics.siprecSessionsLive.inc(),
     onEnded: (result, wasStarted) => {
