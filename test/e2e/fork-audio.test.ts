@@ -202,6 +202,7 @@ async function forked(
     userAgent,
     media,
     connectors: {
+      starters: async () => [],
       find: async (accountSid, uniqueName) => ({
         sid: "XE1",
         accountSid,

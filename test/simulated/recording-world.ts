@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after } from "node:test";
 import { parseSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
-import type { SipRequest } from "@callfork/protocol/sip";
+import type { SipRequest, SipResponse } from "@callfork/protocol/sip";
 import {
   isMetadataMediaType,
   type RecordingMetadata,
@@ -12,6 +12,8 @@ import type {
   DialogAnswer,
   DialogEnd,
   IncomingInvite,
+  InviteOptions,
+  OutgoingInvite,
   ReceivedPart,
   SipBody,
   SipDialog,
@@ -303,7 +305,12 @@ export class RecordingWorld {
 
   constructor({ client, ...conditions }: RecordingWorldOptions = {}) {
     this.world = new World(conditions);
-    this.platform = this.world.party(PLATFORM, { onInvite: (invite) => invite.reject(603) });
+    this.platform = this.world.party(PLATFORM, {
+      onInvite: (invite) => {
+        if (this.client.isRecorderInvite(invite)) this.client.accept(invite);
+        else invite.reject(603);
+      },
+    });
     this.connector({});
     const live = () => !this.call.ended;
     this.client = createRecordingClient({
@@ -313,7 +320,10 @@ export class RecordingWorld {
       },
       userAgent: this.platform.agent,
       media: this.media,
-      connectors: { find: async (_account, name) => this.connectors.get(name) },
+      connectors: {
+        find: async (_account, name) => this.connectors.get(name),
+        starters: async () => [...this.connectors.values()].filter(({ settings }) => settings.recorderStarts),
+      },
       store: this.store,
       clock: this.world.clock,
       random: new SeededRandom(99),
@@ -434,6 +444,9 @@ export class Recorder {
   dialog: SipDialog | undefined;
   end: DialogEnd | undefined;
   canceled = false;
+  /** 2xx to INVITEs of its own, and statuses of those that failed. */
+  readonly responses: SipResponse[] = [];
+  readonly failures: number[] = [];
 
   constructor(world: World, address: string, options: VirtualNodeOptions) {
     this.address = address;
@@ -523,6 +536,35 @@ export class Recorder {
     return { contentType: "application/sdp", bytes: new TextEncoder().encode(`${edited.join("\r\n")}\r\n`) };
   }
 
+  /** Calls the platform for a session of its own: `siprec` required, `+sip.srs`, no SDP; the ACK has the answer. */
+  call(
+    requestUri: string,
+    change: Partial<InviteOptions> = {},
+    answer: (offer: SessionDescription) => SipBody | undefined = (offer) => this.answerTo(offer),
+  ): OutgoingInvite {
+    return this.party.agent.invite(
+      {
+        requestUri,
+        from: `<sip:srs@${this.address}>`,
+        to: `<${requestUri}>`,
+        headers: [["Require", "siprec"]],
+        contactUser: "srs",
+        contactParameters: ";+sip.srs",
+        ...change,
+      },
+      {
+        onAnswered: (dialog, response, body) => {
+          this.responses.push(response);
+          this.#take("200", undefined, body);
+          this.attach(dialog);
+          const offer = sdpIn(body);
+          return offer && answer(offer);
+        },
+        onFailed: ({ status }) => void this.failures.push(status),
+      },
+    );
+  }
+
   askForSnapshot(): ReturnType<SipDialog["update"]> {
     const bytes = new TextEncoder().encode(writeSnapshotRequest({ reason: "lost state" }));
     return this.dialog!.update({
@@ -530,8 +572,8 @@ export class Recorder {
     });
   }
 
-  #take(method: string, request: SipRequest, body: readonly ReceivedPart[]): void {
-    this.requests.push({ method, request });
+  #take(method: string, request: SipRequest | undefined, body: readonly ReceivedPart[]): void {
+    if (request !== undefined) this.requests.push({ method, request });
     const offer = sdpIn(body);
     if (offer) this.offers.push(offer);
     const part = body.find(({ mediaType }) => isMetadataMediaType(mediaType));

@@ -2,6 +2,7 @@ import type { Random } from "@callfork/protocol/text";
 import type { CallRoom } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import { type Clock, createAddressFilter } from "../net/index.ts";
+import type { RecordingClient } from "../recording-client/index.ts";
 import {
   type Authenticator,
   createAuthenticator,
@@ -24,8 +25,8 @@ export interface Entrance {
   readonly authenticator: Authenticator;
   readonly strangers: StrangerPolicy;
   readonly isOverloaded: () => boolean;
-  /** The room that knows the trunks; strangers are judged by it from then on. */
-  attach(calls: CallRoom): void;
+  /** The rooms that know trunks and recorders; strangers are judged by them from then on. */
+  attach(calls: CallRoom, recordingClient: Pick<RecordingClient, "knows" | "authenticates">): void;
   /** False when the recording client has to prove who it is first; it has been answered then. */
   admitsRecording(invite: IncomingInvite): boolean;
   /** OPTIONS outside dialogs get what an INVITE would get (RFC 3261 §11.2); undefined: our capabilities. */
@@ -43,16 +44,22 @@ export function createEntrance({ config, clock, random, realm }: EntranceOptions
   const authenticator = createAuthenticator({ realm, clock, random });
   const load = watchLoad(clock, config.sip.maximumLoad / 100);
   let calls: CallRoom | undefined;
+  let recorders: Parameters<Entrance["attach"]>[1] | undefined;
   return {
     authenticator,
     strangers: {
       mode: config.sip.strangers,
-      isKnown: (peer) => calls === undefined || calls.knows(peer) || mayRecord(peer.remoteAddress),
-      mayAuthenticate: () => calls?.authenticates ?? false,
+      isKnown: (peer) =>
+        calls === undefined ||
+        calls.knows(peer) ||
+        mayRecord(peer.remoteAddress) ||
+        recorders?.knows(peer) === true,
+      mayAuthenticate: () => calls?.authenticates === true || recorders?.authenticates === true,
     },
     isOverloaded: () => load.isOverloaded,
-    attach: (room) => {
+    attach: (room, recordingClient) => {
       calls = room;
+      recorders = recordingClient;
     },
     admitsRecording: (invite) => {
       // An address that may not record is refused by the recorder itself and learns nothing of users.

@@ -26,6 +26,7 @@ function destination(
   routeInvite(
     {
       config,
+      client: { isRecorderInvite: () => require === "recorder", accept: () => (end = "client") },
       calls: { accept: () => (end = "calls") },
       recorder: { isRecordingInvite: () => require === "siprec", accept: () => (end = "recorder") },
       entrance: { admitsRecording: () => admitted },
@@ -41,6 +42,7 @@ test("calls and recording sessions part at the door", () => {
   assert.equal(destination("sip:recorder@192.0.2.1", undefined, all), "recorder");
   assert.equal(destination("sip:anybody@192.0.2.1", "siprec", all), "recorder");
   assert.equal(destination("sip:recorder@192.0.2.1", "siprec", all, false), "nowhere");
+  assert.equal(destination("sip:CA1@192.0.2.1", "recorder", all), "client");
 });
 
 test("[R7866-6.1.1-5] a node that does not record refuses what requires siprec with 420", () => {

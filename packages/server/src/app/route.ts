@@ -1,6 +1,7 @@
 import { hasToken } from "@callfork/protocol/sip";
 import type { CallRoom } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
+import type { RecordingClient } from "../recording-client/index.ts";
 import type { RecordingServer } from "../recording-server/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import type { Entrance } from "./entrance.ts";
@@ -9,15 +10,24 @@ import type { Entrance } from "./entrance.ts";
 export interface Destinations {
   readonly config: Pick<Config, "roles" | "recorder">;
   readonly calls: Pick<CallRoom, "accept">;
+  /** Recorders that want to record a call. */
+  readonly client: Pick<RecordingClient, "accept" | "isRecorderInvite">;
   readonly recorder: Pick<RecordingServer, "accept" | "isRecordingInvite">;
   readonly entrance: Pick<Entrance, "admitsRecording">;
 }
 
-/** INVITEs to the recorder's user, or that look like SIPREC, go to the recorder; all others are calls. */
+/**
+ * INVITEs of recorders go to the recording client; those to the recorder's user, or that look like SIPREC, to our own
+ * recorder; all others are calls.
+ */
 export function routeInvite(
-  { config, calls, recorder, entrance }: Destinations,
+  { config, calls, client, recorder, entrance }: Destinations,
   invite: IncomingInvite,
 ): void {
+  if (config.roles.includes("calls") && client.isRecorderInvite(invite)) {
+    client.accept(invite);
+    return;
+  }
   const user = /^sips?:([^@;]+)@/i.exec(invite.request.uri)?.[1];
   const wanted = user === config.recorder.user || recorder.isRecordingInvite(invite) ? "recorder" : "calls";
   if (!config.roles.includes(wanted)) {
@@ -26,6 +36,8 @@ export function routeInvite(
     if (wanted === "recorder" && asked) invite.reject(420, { headers: [["Unsupported", "siprec"]] });
     else invite.reject(404);
   } else if (wanted === "recorder") {
-    if (entrance.admitsRecording(invite)) recorder.accept(invite);
+    // A recording session takes nobody's place: no dialog of the recorder is one to be replaced (RFC 3891 §3).
+    if (invite.request.headers.has("Replaces")) invite.reject(481);
+    else if (entrance.admitsRecording(invite)) recorder.accept(invite);
   } else calls.accept(invite);
 }

@@ -23,7 +23,7 @@ function directoryOf(sipUris: readonly string[]) {
     dateUpdated: 1,
   };
   const directory = createConnectorDirectory({
-    rows: { find: async (_, name) => (name === row.uniqueName ? row : undefined) },
+    rows: { find: async (_, name) => (name === row.uniqueName ? row : undefined), starters: async () => [] },
     alerts: { raise: (alert) => raised.push(alert) },
   });
   return { find: (name: string) => directory.find(row.accountSid, name), raised, row };

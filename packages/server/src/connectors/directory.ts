@@ -19,6 +19,7 @@ const INVALID_CONFIGURATION_CODE = 31942;
  */
 export function createConnectorDirectory({ rows, alerts }: ConnectorsOptions): ConnectorDirectory {
   return {
+    starters: () => rows.starters(),
     find: async (accountSid, uniqueName) => {
       const connector = await rows.find(accountSid, uniqueName);
       if (connector === undefined) return undefined;

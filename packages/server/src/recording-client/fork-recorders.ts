@@ -3,6 +3,7 @@ import type { Log } from "../observe/index.ts";
 import type { ClientContext } from "./context.ts";
 import type { ForkMedia } from "./fork-media.ts";
 import type { ForkReport } from "./fork-report.ts";
+import type { IncomingSession } from "./incoming-session.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 import type { RecorderFailure } from "./recorder-failure.ts";
 import { RecorderRota } from "./recorder-rota.ts";
@@ -16,6 +17,8 @@ export interface ForkRecordersOptions {
   readonly media: ForkMedia;
   readonly report: ForkReport;
   readonly log: Log;
+  /** The recorder called us: there is no other one, and none takes its place. */
+  readonly incoming?: IncomingSession | undefined;
 }
 
 /** What one call of a recorder is made of at the moment it goes out. */
@@ -63,26 +66,28 @@ export class ForkRecorders {
   call(parts: AttemptParts, outcome: AttemptOutcome): void {
     const { context, log, plan, media, report } = this.#options;
     const recorder = this.current;
-    this.#attempt = new RecorderAttempt({
-      ...parts,
-      context,
-      log,
-      recorder,
-      plan,
-      media,
-      onAnswered: (session) => {
+    const events = {
+      onAnswered: (session: RecordingSession) => {
         this.#rota.answered();
         const details = { sipStatus: 200, errorCode: null, reason: null };
         report.attempted({ recorder: recorder.shownUri, result: "answered", ...details });
         outcome.onAnswered(session);
       },
-      onFailed: (failure) => outcome.onFailed(failure),
-    });
+      onFailed: (failure: RecorderFailure) => outcome.onFailed(failure),
+    };
+    const common = { ...parts, context, log, recorder, plan, media };
+    const { incoming } = this.#options;
+    if (incoming !== undefined) {
+      incoming.answer(common, events);
+      return;
+    }
+    this.#attempt = new RecorderAttempt({ ...common, ...events });
     this.#attempt.start();
   }
 
   cancel(): void {
     this.#attempt?.cancel();
+    this.#options.incoming?.cancel();
   }
 
   /** The recorder that was called failed. @returns the next one's turn has come */
@@ -112,6 +117,7 @@ export class ForkRecorders {
 
   /** Others of the list come first and at once; the lost one gets time to come back. @returns false: no more */
   nextRound(onDue: () => void): boolean {
+    if (this.#options.incoming !== undefined) return false;
     const delayMs = this.#rota.again();
     if (delayMs === undefined) return false;
     this.stopWaiting();

@@ -12,6 +12,7 @@ import { ForkPause } from "./fork-pause.ts";
 import { ForkRecorders } from "./fork-recorders.ts";
 import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
+import type { IncomingSession } from "./incoming-session.ts";
 import { LossWatch } from "./loss-watch.ts";
 import {
   BAD_ANSWER_CODE,
@@ -37,6 +38,8 @@ export interface ForkSetup {
   readonly plan: ConnectorPlan;
   readonly tap: CallTap;
   readonly identity: CallIdentity;
+  /** The recorder started it. */
+  readonly incoming?: IncomingSession;
 }
 
 /**
@@ -74,7 +77,8 @@ export class Fork {
     this.sid = record.sid;
     const labels = labelsOf(record.track);
     // The limit is for what applications ask for, not for what an operator has recorded beside it.
-    this.streams = record.detail.parallelOf === null ? labels.length : 0;
+    const isAskedFor = record.detail.parallelOf === null && setup.incoming === undefined;
+    this.streams = isAskedFor ? labels.length : 0;
     const limit = plan.settings.unrecordedLimitSeconds;
     this.#unrecorded = new UnrecordedWatch({
       clock: context.clock,
@@ -102,7 +106,15 @@ export class Fork {
       },
     });
     const report = this.#report;
-    this.#recorders = new ForkRecorders({ context, plan, media: this.#media, report, log: this.#log });
+    const { incoming } = setup;
+    this.#recorders = new ForkRecorders({
+      context,
+      plan,
+      media: this.#media,
+      report,
+      log: this.#log,
+      incoming,
+    });
     this.#gaps = new ForkGaps(this.#media, context.clock);
     this.#pause = new ForkPause({
       media: this.#media,
@@ -363,8 +375,9 @@ export class Fork {
 
   #sessionEnded(end: DialogEnd): void {
     if (end.by === "local" && end.cause === "bye") return; // our own BYE: over when it is answered
-    if (end.cause === "stopped") {
-      this.#dispatch("stop"); // the node goes down in order
+    const isRecordersWill = this.#setup.incoming !== undefined && end.by === "remote" && end.cause === "bye";
+    if (end.cause === "stopped" || isRecordersWill) {
+      this.#dispatch("stop"); // the node goes down in order, or who began it has ended it
       return;
     }
     if (this.#state === "Recording") {
@@ -442,6 +455,7 @@ export class Fork {
   }
 
   #finish(): void {
+    this.#setup.incoming?.refuse(480);
     for (const takeOff of this.#takeOff) takeOff();
     this.#resolveOver();
   }

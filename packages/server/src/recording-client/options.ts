@@ -1,9 +1,9 @@
 import type { Random } from "@callfork/protocol/text";
 import type { Calls, Forks, SiprecTrack } from "../calls/index.ts";
 import type { MediaPlane } from "../media/index.ts";
-import type { Clock } from "../net/index.ts";
+import type { Clock, SipFlow } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
-import type { UserAgent } from "../signalling/index.ts";
+import type { Authenticator, IncomingInvite, UserAgent } from "../signalling/index.ts";
 import type { ClientEdge } from "./edges.ts";
 import type { ConnectorDirectory, SiprecStore } from "./ports.ts";
 
@@ -25,6 +25,8 @@ export interface RecordingClientOptions {
   readonly defaultTrack: SiprecTrack;
   /** Namespace of `<ExtensionParameters>` in the metadata. */
   readonly extensionNamespace: string;
+  /** Asks recorders that call who they are; without it only their addresses and certificates say so. */
+  readonly authenticator?: Authenticator;
   readonly limits?: Partial<RecordingClientLimits>;
   /** Says something to everybody in a call: a WAV file, or three falling tones. Without it nothing is said. */
   readonly announce?: (announcement: {
@@ -54,6 +56,16 @@ export interface RecordingClientLimits {
 export interface RecordingClient extends Forks {
   /** Sets forks to stopped that a dead process left live, with the callbacks that are owed. Call it once, at start. */
   recover(): Promise<void>;
+  /**
+   * Takes an INVITE of a recorder that wants to record a call: its Request-URI names the call by its SID. Never throws.
+   */
+  accept(invite: IncomingInvite): void;
+  /** Whether an INVITE is one: `siprec` is required and Contact has `+sip.srs` (RFC 7866 §6.1.1). */
+  isRecorderInvite(invite: IncomingInvite): boolean;
+  /** Whether a peer is a recorder that may call, by its address or certificate, as far as is known without waiting. */
+  knows(peer: Pick<SipFlow, "remoteAddress" | "tls">): boolean;
+  /** Whether recorders may prove by a password who they are. */
+  readonly authenticates: boolean;
   /** Ends every live fork with BYE; resolves when answered or given up. */
   stopAll(): Promise<void>;
   readonly liveCount: number;

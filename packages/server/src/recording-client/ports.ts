@@ -79,6 +79,8 @@ export const DEFAULT_CONNECTOR_SETTINGS: ConnectorSettings = {
 
 export interface ConnectorDirectory {
   find(accountSid: string, uniqueName: string): Promise<ConnectorRecord | undefined>;
+  /** Those of all accounts whose recorders may start sessions. */
+  starters(): Promise<readonly ConnectorRecord[]>;
 }
 
 export interface SiprecStore {

@@ -1,17 +1,4 @@
-import {
-  createRecordingOffer,
-  type MediaSecurity,
-  readRecordingAnswer,
-  suitesAtLeast,
-} from "@callfork/protocol/offer-answer";
-import type { Codec, CryptoSuite, SessionDescription } from "@callfork/protocol/sdp";
-import {
-  LEGACY_METADATA_MEDIA_TYPE,
-  METADATA_MEDIA_TYPE,
-  type RecordingMetadata,
-  writeRecordingMetadata,
-} from "@callfork/protocol/siprec";
-import type { Log } from "../observe/index.ts";
+import { LEGACY_METADATA_MEDIA_TYPE, METADATA_MEDIA_TYPE } from "@callfork/protocol/siprec";
 import type {
   HeaderLine,
   InviteFailure,
@@ -19,9 +6,8 @@ import type {
   ReceivedPart,
   SipDialog,
 } from "../signalling/index.ts";
-import type { ClientContext } from "./context.ts";
 import { edgeParts } from "./edges.ts";
-import type { ForkMedia } from "./fork-media.ts";
+import { FirstOffer, type FirstOfferOptions } from "./first-offer.ts";
 import {
   badAnswer,
   failureOfInvite,
@@ -29,34 +15,15 @@ import {
   type RecorderFailure,
   TIMEOUT_CODE,
 } from "./recorder-failure.ts";
-import { type ConnectorPlan, isNumericAddress, type Recorder } from "./recorders.ts";
-import { type MetadataLabel, recordingBody, wantsOldLabel } from "./recording-body.ts";
-import { descriptionIn, offeredTracks } from "./recording-offer.ts";
-import { RecordingSession, type SessionOwner } from "./recording-session.ts";
+import { type MetadataLabel, wantsOldLabel } from "./recording-body.ts";
+import type { RecordingSession } from "./recording-session.ts";
 
-export interface AttemptOptions {
-  readonly context: ClientContext;
-  readonly log: Log;
-  readonly recorder: Recorder;
-  readonly plan: ConnectorPlan;
-  readonly media: ForkMedia;
-  readonly codecs: readonly Codec[];
-  /** What protects the call: a copy that is secured is offered nothing weaker (RFC 7866 §12.2). */
-  readonly encryption: CryptoSuite | undefined;
-  /** Custom parameters that go as header fields. */
+export interface AttemptOptions extends FirstOfferOptions {
+  /** Custom parameters, and what else the connector wants as header fields. */
   readonly headers: readonly HeaderLine[];
-  readonly owner: SessionOwner;
   /** The recorder answered with something we can send to. Media has not been started. */
   readonly onAnswered: (session: RecordingSession) => void;
   readonly onFailed: (failure: RecorderFailure) => void;
-}
-
-/** What an INVITE said. */
-interface Invited {
-  readonly offer: SessionDescription;
-  readonly told: RecordingMetadata;
-  readonly isPaused: boolean;
-  readonly sessionId: string;
 }
 
 /**
@@ -96,11 +63,8 @@ export class RecorderAttempt {
   }
 
   #send(): void {
-    const { context, recorder, plan, log, owner } = this.#options;
-    const sessionId = String(randomNumber(context.random.bytes(6)));
-    const offer = this.#offer(sessionId);
-    const told = owner.snapshot();
-    const isPaused = owner.isPaused();
+    const { context, recorder, plan, log } = this.#options;
+    const first = new FirstOffer(this.#options, this.#label);
     const { route, ...way } = edgeParts(recorder.edge, context.sipHost);
     try {
       this.#invite = context.userAgent.invite(
@@ -111,14 +75,14 @@ export class RecorderAttempt {
           headers: [...route, ["Require", "siprec"], ...plan.headers, ...this.#options.headers],
           contactUser: "SRC",
           contactParameters: ";+sip.src",
-          body: recordingBody(offer, writeRecordingMetadata(told), this.#label, context.random),
+          body: first.body,
           timeoutMs: context.limits.answerTimeoutMs,
           ...(plan.credentials && { credentials: plan.credentials }),
           ...(plan.tls && { tls: plan.tls }),
         },
         {
           onAnswered: (dialog, _response, body) => {
-            this.#answered(dialog, { offer, told, isPaused, sessionId }, body);
+            this.#answered(dialog, first, body);
             return undefined;
           },
           onFailed: (failure) => this.#failed(failure),
@@ -138,56 +102,13 @@ export class RecorderAttempt {
     this.#invite?.cancel();
   }
 
-  #offer(sessionId: string): SessionDescription {
-    const { media, codecs } = this.#options;
-    const lines = media.lines;
-    return createRecordingOffer({
-      origin: { sessionId },
-      address: lines.find(({ port }) => port)?.port?.address ?? "0.0.0.0",
-      tracks: offeredTracks(lines, codecs, this.#options.owner.isPaused()),
-      security: this.#security,
-    });
-  }
-
-  /** `secure=true`: SRTP or nothing. Without it offers are in the clear, and a recorder that asks for SRTP gets it. */
-  get #security(): MediaSecurity {
-    const { recorder, encryption, context, plan } = this.#options;
-    const policy = recorder.secure ? "required" : "offered";
-    const wanted = plan.settings.cryptoSuites;
-    const suites = suitesAtLeast(encryption, wanted.length > 0 ? wanted : undefined);
-    return { policy, suites, random: context.random };
-  }
-
-  #answered(
-    dialog: SipDialog,
-    { offer, told, isPaused, sessionId }: Invited,
-    body: readonly ReceivedPart[],
-  ): void {
-    const { recorder, media, codecs, owner, context, log } = this.#options;
-    const answer = usableAnswer(offer, body);
-    if ("problem" in answer) {
+  #answered(dialog: SipDialog, first: FirstOffer, body: readonly ReceivedPart[]): void {
+    const session = first.session(dialog, body);
+    if ("problem" in session) {
       dialog.attach({ onEnded: () => {} });
       void dialog.bye().catch(() => {});
-      this.#options.onFailed(badAnswer(recorder.shownUri, answer.problem));
-      return;
-    }
-    const session = new RecordingSession({
-      dialog,
-      sessionId,
-      local: offer,
-      negotiated: answer.media,
-      media,
-      codecs,
-      label: this.#label,
-      told,
-      isPaused,
-      security: this.#security,
-      owner,
-      clock: context.clock,
-      random: context.random,
-      log: log.child({ recordingCallId: dialog.callId }),
-    });
-    this.#options.onAnswered(session);
+      this.#options.onFailed(badAnswer(this.#options.recorder.shownUri, session.problem));
+    } else this.#options.onAnswered(session);
   }
 
   #failed(failure: InviteFailure): void {
@@ -202,24 +123,3 @@ export class RecorderAttempt {
     this.#options.onFailed(failureOfInvite(this.#options.recorder.shownUri, failure));
   }
 }
-
-/** The lines agreed on, or why nothing can be sent. */
-function usableAnswer(
-  offer: SessionDescription,
-  body: readonly ReceivedPart[],
-): { readonly media: RecordingSession["negotiated"] } | { readonly problem: string } {
-  const found = descriptionIn(body);
-  if (found === undefined) return { problem: "its 200 has no session description" };
-  if ("problem" in found) return { problem: `its session description does not read: ${found.problem}` };
-  const answer = readRecordingAnswer(offer, found.description);
-  if (!answer.ok) return { problem: answer.error.message };
-  const accepted = answer.value.filter((line) => line.accepted);
-  if (accepted.length === 0) return { problem: "it accepts none of the streams" };
-  if (accepted.every(({ remote }) => remote !== null && !isNumericAddress(remote.address))) {
-    return { problem: "its media address is no IP address" };
-  }
-  return { media: answer.value };
-}
-
-/** 48 bits: fits a double, differs between dialogs (RFC 8866 §5.2). */
-const randomNumber = (bytes: Uint8Array): number => bytes.reduce((sum, octet) => sum * 256 + octet, 0);

@@ -60,13 +60,13 @@ export function planOf(
   for (const text of connector.sipUris.slice(0, MAXIMUM_RECORDERS)) {
     const parsed = parseConnectorUri(text, defaults);
     if (!parsed.ok) {
-      problems.push(`${withoutPassword(text)}: ${parsed.error.message}`);
+      problems.push(`${shownSipUri(text)}: ${parsed.error.message}`);
       continue;
     }
     const wanted = (edge ?? parsed.value.edge ?? connector.settings.edge)?.toLowerCase();
     const found = edges.find(({ name }) => name === wanted);
     if (wanted !== undefined && found === undefined) {
-      edgeProblems.push(`${withoutPassword(parsed.value.uri)}: this node has no edge ${wanted}`);
+      edgeProblems.push(`${shownSipUri(parsed.value.uri)}: this node has no edge ${wanted}`);
     } else recorders.push(recorderOf(parsed.value, found));
   }
   if (recorders.length === 0 && edgeProblems.length > 0) {
@@ -93,7 +93,7 @@ export function planOf(
 
 function recorderOf(uri: ConnectorUri, edge: ClientEdge | undefined): Recorder {
   const isAddress = isIpv6(uri.host) || IPV4.test(uri.host);
-  return { ...uri, edge, shownUri: withoutPassword(uri.uri), address: isAddress ? uri.host : undefined };
+  return { ...uri, edge, shownUri: shownSipUri(uri.uri), address: isAddress ? uri.host : undefined };
 }
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
@@ -101,7 +101,8 @@ const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 /** A numeric address; media goes nowhere else. */
 export const isNumericAddress = (host: string): boolean => IPV4.test(host) || isIpv6(host);
 
-const withoutPassword = (uri: string): string => uri.replace(/^(sips?:[^:@]*):[^@]*@/i, "$1@");
+/** Without a password in its user part. */
+export const shownSipUri = (uri: string): string => uri.replace(/^(sips?:[^:@]*):[^@]*@/i, "$1@");
 
 /**
  * The header field with the connector's credential. Names and values that could become more than one field, or another

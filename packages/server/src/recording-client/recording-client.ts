@@ -7,6 +7,7 @@ import {
   type SiprecStart,
 } from "../calls/index.ts";
 import { PlatformError } from "../observe/index.ts";
+import type { IncomingInvite } from "../signalling/index.ts";
 import { Backoff } from "./backoff.ts";
 import { CallForks } from "./call-forks.ts";
 import { CallIdentity } from "./call-identity.ts";
@@ -19,9 +20,12 @@ import {
   UnknownSiprecError,
 } from "./errors.ts";
 import { Fork } from "./fork.ts";
+import { IncomingSession } from "./incoming-session.ts";
 import type { RecordingClient, RecordingClientOptions } from "./options.ts";
 import { plansBeside } from "./plans-beside.ts";
+import { admitRecorder, startedByRecorder } from "./recorder-admission.ts";
 import { RecorderHealth } from "./recorder-health.ts";
+import { isRecorderInvite, RecorderPeers } from "./recorder-peers.ts";
 import type { ConnectorPlan } from "./recorders.ts";
 import { orphanParameters, siprecCallback } from "./siprec-callbacks.ts";
 import { checkAgainst, checkTrack, findPlan, isNameTaken } from "./start-checks.ts";
@@ -60,10 +64,12 @@ async function first(
 class Client implements RecordingClient {
   readonly #context: ClientContext;
   readonly #calls = new Map<string, CallForks>();
+  readonly #peers: RecorderPeers;
   #stopping = false;
 
   constructor(context: ClientContext) {
     this.#context = context;
+    this.#peers = new RecorderPeers(context);
   }
 
   get liveCount(): number {
@@ -92,6 +98,53 @@ class Client implements RecordingClient {
     // One whose row the store does not take is over; it has been logged, and the others record.
     await Promise.allSettled(besides.map((beside) => beside.begin()));
     return fork.record;
+  }
+
+  isRecorderInvite(invite: IncomingInvite): boolean {
+    return isRecorderInvite(invite);
+  }
+
+  knows(peer: Parameters<RecordingClient["knows"]>[0]): boolean {
+    return this.#peers.knows(peer);
+  }
+
+  get authenticates(): boolean {
+    return this.#peers.authenticates;
+  }
+
+  accept(invite: IncomingInvite): void {
+    const incoming = new IncomingSession(invite);
+    this.#accept(invite, incoming).catch((error: unknown) => {
+      this.#context.log.error({ err: error, callId: invite.callId }, "siprec: a recorder's INVITE failed");
+      incoming.refuse(500);
+    });
+  }
+
+  async #accept(invite: IncomingInvite, incoming: IncomingSession): Promise<void> {
+    const { log } = this.#context;
+    incoming.onCanceled(() => {});
+    const admitted = await admitRecorder(invite, {
+      peers: this.#peers,
+      tap: (callSid) => this.#context.calls.tap(callSid),
+      forks: (callSid) => this.#calls.get(callSid)?.live ?? [],
+      isStopping: () => this.#stopping,
+    });
+    if (!admitted.ok) {
+      const { status, headers } = admitted.error;
+      log.info(
+        { callId: invite.callId, status, from: invite.flow.remoteAddress },
+        "siprec: recorder refused",
+      );
+      incoming.refuse(status, headers);
+      return;
+    }
+    const { tap, plan } = admitted.value;
+    const detail = { startedBy: "recorder" } as const;
+    const record = withDetail(this.#newRecord(tap, startedByRecorder(plan), {}), detail);
+    const call = this.#calls.get(tap.callSid) ?? this.#enter(tap);
+    const fork = this.#add(tap, call, plan, record, incoming);
+    incoming.onCanceled(() => void fork.stop().catch(() => {})); // logged by the row
+    await fork.begin();
   }
 
   async pause(callSid: string, sidOrName: string): Promise<SiprecRecord> {
@@ -212,7 +265,13 @@ class Client implements RecordingClient {
     ];
   }
 
-  #add(tap: CallTap, call: CallForks, plan: ConnectorPlan, asked: SiprecRecord): Fork {
+  #add(
+    tap: CallTap,
+    call: CallForks,
+    plan: ConnectorPlan,
+    asked: SiprecRecord,
+    incoming?: IncomingSession,
+  ): Fork {
     const context = this.#context;
     const { settings } = plan;
     const record = withDetail(asked, { policy: settings.policy });
@@ -223,6 +282,7 @@ class Client implements RecordingClient {
       plan,
       tap,
       identity: call.identity,
+      ...(incoming && { incoming }),
       onUnrecorded: () => unrecordedCall(context, settings, record),
     });
     call.forks.add(fork);

@@ -2,6 +2,7 @@ import type { Selectable, Updateable } from "kysely";
 import type { ApiStore, ConnectorChange, ConnectorView } from "../api/index.ts";
 import {
   type ConnectorDirectory,
+  type ConnectorRecord,
   type ConnectorSettings,
   DEFAULT_CONNECTOR_SETTINGS,
   settingsOf,
@@ -57,6 +58,20 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
     return rows.find(({ sid }) => sid === sidOrName) ?? rows[0];
   };
 
+  const opened = (row: Selectable<ConnectorRow>): ConnectorRecord => {
+    const { hasCredentials: _, hasPassword: __, hasPrivateKey: ___, ...common } = viewOf(row);
+    const open = (column: (typeof CONNECTOR_SECRETS)[number]) => {
+      const sealed = row[column];
+      return sealed === null ? null : vault.open(sealed, connectorSecret(row.sid, column));
+    };
+    return {
+      ...common,
+      credentials: open("credentials"),
+      password: open("password"),
+      privateKey: open("private_key"),
+    };
+  };
+
   return {
     find: async (accountSid, uniqueName) => {
       const row = await db
@@ -65,18 +80,17 @@ export function connectorsTable({ engine, vault, names, now }: StoreContext): Co
         .where("account_sid", "=", accountSid)
         .where("unique_name", "=", uniqueName)
         .executeTakeFirst();
-      if (row === undefined) return undefined;
-      const { hasCredentials: _, hasPassword: __, hasPrivateKey: ___, ...common } = viewOf(row);
-      const open = (column: (typeof CONNECTOR_SECRETS)[number]) => {
-        const sealed = row[column];
-        return sealed === null ? null : vault.open(sealed, connectorSecret(row.sid, column));
-      };
-      return {
-        ...common,
-        credentials: open("credentials"),
-        password: open("password"),
-        privateKey: open("private_key"),
-      };
+      return row && opened(row);
+    },
+    starters: async () => {
+      // Few rows have settings at all; which of them say it, their JSON knows.
+      const rows = await db
+        .selectFrom("connectors")
+        .selectAll()
+        .where("settings", "is not", null)
+        .orderBy("seq")
+        .execute();
+      return rows.filter((row) => ownSettings(row).recorderStarts === true).map(opened);
     },
     createConnector: async (accountSid, change) => {
       const sid = names.sid("XE");
