@@ -89,7 +89,8 @@ export class FakeReceivers {
           handlers: [],
           closed: false,
         });
-        options.sink.on("message", () => {});
+        // Receivers may share a sink, as in the real plane.
+        if (options.sink.listenerCount("message") === 0) options.sink.on("message", () => {});
         return { id, address: "10.0.0.9", rtpPort: port, rtcpPort: port + 1 };
       },
       connectReceiver: (id, remote, payloadTypes, srtp) => {
@@ -101,7 +102,6 @@ export class FakeReceivers {
         const receiver = this.receivers.get(id);
         if (receiver !== undefined && !receiver.closed) {
           receiver.closed = true;
-          receiver.sink.close();
           this.free++;
         }
         return undefined;
@@ -121,6 +121,7 @@ export class FakeReceivers {
     packets: readonly { readonly bytes: Uint8Array; readonly arrivalTime: number }[],
   ): void {
     const receiver = this.onPort(port);
+    const [id] = [...this.receivers].find(([, each]) => each === receiver)!;
     const isRtcp = (packet: Uint8Array): boolean => packet[1]! >= 192 && packet[1]! <= 223;
     const taken = packets.filter(
       ({ bytes }) => isRtcp(bytes) || receiver.payloadTypes.includes(bytes[1]! & 0x7f),
@@ -130,6 +131,7 @@ export class FakeReceivers {
     const view = new DataView(buffer);
     let at = 0;
     for (const { bytes, arrivalTime } of taken) {
+      view.setUint32(at, id, true);
       view.setUint16(at + 4, bytes.length, true);
       view.setUint8(at + 6, isRtcp(bytes) ? KIND_RTCP : KIND_RTP);
       view.setFloat64(at + 8, arrivalTime, true);

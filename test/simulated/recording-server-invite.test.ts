@@ -148,15 +148,15 @@ test("[R7866-8.3.1-1] lines that are not recorded have port 0 in their place", a
     body(
       sdpPart(
         sdp([
-          { kind: "video", label: "v", formats: "96", attributes: ["rtpmap:96 H264/90000"] },
-          { label: "a", formats: "96 8", attributes: ["rtpmap:96 opus/48000/2"] },
-          { label: "b", formats: "18" },
+          { kind: "text", label: "t", formats: "96", attributes: ["rtpmap:96 t140/1000"] },
+          { label: "a", formats: "96 8", attributes: ["rtpmap:96 AMR-WB/16000"] },
+          { label: "b", formats: "97" },
         ]),
       ),
     ),
   );
-  const [video, audio, g729] = portsOf(invited.answer);
-  assert.deepEqual([video, g729], [0, 0]);
+  const [text, audio, unnamed] = portsOf(invited.answer);
+  assert.deepEqual([text, unnamed], [0, 0]);
   assert.ok(audio! > 0);
   assert.match(answerText(invited.answer), /^m=audio \d+ RTP\/AVP 8\r$/m);
   const row = await world.hangUp(invited.dialog!);
@@ -166,8 +166,8 @@ test("[R7866-8.3.1-1] lines that are not recorded have port 0 in their place", a
 test("an offer of nothing that can be recorded gets 488, an alert, and leaves nothing", async (t) => {
   const world = await RecorderWorld.start(t);
   for (const offer of [
-    sdp([{ label: "1", formats: "18" }]),
-    sdp([{ label: "1", kind: "video", formats: "31" }]),
+    sdp([{ label: "1", formats: "96" }]),
+    sdp([{ label: "1", kind: "text", formats: "98", attributes: ["rtpmap:98 t140/1000"] }]),
     sdp([{ label: "1", port: 0 }]),
     sdp(TWO).replaceAll("RTP/AVP", "RTP/SAVP"),
     "v=0\r\nno description\r\n",

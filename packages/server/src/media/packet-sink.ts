@@ -6,8 +6,8 @@ import type { MediaId } from "./types.ts";
 
 const MAX_BATCH_BYTES = 64 * 1024;
 const FIRST_BATCH_BYTES = 4096;
-/** Batches on their way to a consumer that has not acknowledged them: ten seconds and more of one stream. */
-const MAX_UNREAD_BATCHES = 256;
+/** Octets on their way to a consumer that has not acknowledged them: seven seconds of a thousand streams. */
+const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
 /**
  * Collects received packets for one sink port and posts them as transferred buffers, when told to flush or full. When
@@ -25,8 +25,9 @@ export class PacketSink {
   #used = 0;
   /** How large the next buffer is: batches of one sink resemble each other. */
   #nextBytes = FIRST_BATCH_BYTES;
-  #unread = 0;
-  #users = 0;
+  /** Of the batches that are not acknowledged, in order. */
+  readonly #unread: number[] = [];
+  #unreadBytes = 0;
   #gone = false;
 
   /**
@@ -37,28 +38,11 @@ export class PacketSink {
     this.#wallAt = context.wallAt;
     this.#onDirty = onDirty;
     context.io.listen(port, () => {
-      if (this.#unread > 0) this.#unread--;
+      this.#unreadBytes -= this.#unread.shift() ?? 0;
     });
     port.on("close", () => {
       this.#gone = true;
     });
-  }
-
-  /** Another receiver writes to it. */
-  use(): this {
-    this.#users++;
-    return this;
-  }
-
-  /** A receiver is done with it: what is left goes out; the port closes with the last one. */
-  release(): void {
-    this.flush();
-    this.#users--;
-    if (this.#users <= 0) this.#port.close();
-  }
-
-  get released(): boolean {
-    return this.#users <= 0;
   }
 
   write(batch: PacketBatch, index: number, receiver: MediaId, kind: "rtp" | "rtcp"): void {
@@ -66,7 +50,7 @@ export class PacketSink {
     const record = recordLength(length);
     if (this.#used + record > this.#bytes.length) {
       this.flush();
-      if (this.#gone || this.#unread >= MAX_UNREAD_BATCHES) {
+      if (this.#gone || this.#unreadBytes >= MAX_UNREAD_BYTES) {
         this.overflow++;
         return;
       }
@@ -93,7 +77,8 @@ export class PacketSink {
     this.#buffer = undefined;
     this.#used = 0;
     this.#bytes = EMPTY;
-    this.#unread++;
+    this.#unread.push(buffer.byteLength);
+    this.#unreadBytes += buffer.byteLength;
     this.#port.postMessage(buffer, [buffer]);
   }
 

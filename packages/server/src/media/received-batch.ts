@@ -34,19 +34,34 @@ export function recordLength(packetLength: number): number {
  *
  * One sink port may serve many receivers; packets of one receiver come in order of arrival. For each batch read, post
  * anything back on the port: when too many are unread, the media worker drops packets of that sink and counts them.
+ *
+ * @param visit - gets a view of each packet, valid as long as the buffer is kept
  */
-export function* readReceivedBatch(buffer: ArrayBuffer): Generator<ReceivedPacket, void> {
+export function visitReceivedBatch(
+  buffer: ArrayBuffer,
+  visit: (receiver: MediaId, isRtcp: boolean, bytes: Uint8Array, arrivalTime: number) => void,
+): void {
   const view = new DataView(buffer);
   let at = 0;
   while (at + RECORD_HEAD_BYTES <= buffer.byteLength) {
     const length = view.getUint16(at + 4, true);
     if (length === END_OF_BATCH || at + RECORD_HEAD_BYTES + length > buffer.byteLength) return;
-    yield {
-      receiver: view.getUint32(at, true),
-      kind: view.getUint8(at + 6) === KIND_RTCP ? "rtcp" : "rtp",
-      arrivalTime: view.getFloat64(at + 8, true),
-      bytes: new Uint8Array(buffer, at + RECORD_HEAD_BYTES, length),
-    };
+    const bytes = new Uint8Array(buffer, at + RECORD_HEAD_BYTES, length);
+    visit(
+      view.getUint32(at, true),
+      view.getUint8(at + 6) === KIND_RTCP,
+      bytes,
+      view.getFloat64(at + 8, true),
+    );
     at += recordLength(length);
   }
+}
+
+/** The same as a list. */
+export function readReceivedBatch(buffer: ArrayBuffer): ReceivedPacket[] {
+  const packets: ReceivedPacket[] = [];
+  visitReceivedBatch(buffer, (receiver, isRtcp, bytes, arrivalTime) => {
+    packets.push({ receiver, kind: isRtcp ? "rtcp" : "rtp", arrivalTime, bytes });
+  });
+  return packets;
 }

@@ -108,6 +108,6 @@ export class Receiver implements PortOwner {
 
   close(now: number): void {
     this.#reporter.bye(now, this.#inbound.rtcp, this.#ssrc, undefined);
-    this.#sink.release();
+    this.#sink.flush();
   }
 }

@@ -1,6 +1,6 @@
+import type { KeyObject } from "node:crypto";
 import {
   type Answer,
-  type CodecCapability,
   createRecordingAnswer,
   type MediaSecurity,
   type NegotiatedMedia,
@@ -24,18 +24,19 @@ import type { Clock } from "../net/index.ts";
 import { PlatformError } from "../observe/index.ts";
 import type { Refusal } from "./errors.ts";
 import { badDescription } from "./intake.ts";
+import {
+  capabilitiesOf,
+  chosenFormat,
+  decodableOffer,
+  formatsOf,
+  isDecodable,
+  mediaKindOf,
+} from "./line-formats.ts";
 import { createOwnOffer } from "./own-offer.ts";
 import { RecordedTrack, type TrackEvents } from "./recorded-track.ts";
-import type { TrackFormat } from "./tracks/track-file.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
 import type { WarningCode } from "./warnings.ts";
 
-/** What is recorded: others get port 0. */
-const CODECS: readonly CodecCapability[] = [
-  { name: "PCMU", clockRateHz: 8_000 },
-  { name: "PCMA", clockRateHz: 8_000 },
-];
-const CLOCK_RATE_HZ = 8_000;
 /** How often all lines of a recording may be replaced by others. */
 const MAX_TURNS = 16;
 
@@ -46,6 +47,8 @@ export interface MediaLinesOptions {
   readonly random: Random;
   readonly recordingSid: string;
   readonly folder: string;
+  /** The recording's key, known before the first line is opened; undefined: its files are plain. */
+  readonly key: () => KeyObject | undefined;
   /** Where signalling comes from: the way to the media when the description names no address. */
   readonly remoteAddress: string;
   readonly maximumTracks: number;
@@ -81,6 +84,8 @@ export class MediaLines {
   #tracks: readonly RecordedTrack[] = [];
   #onLine: ReadonlyMap<number, RecordedTrack> = new Map();
   #numbered = 0;
+  #isHeard = false;
+  readonly #listening = new Map<RecordedTrack, () => void>();
   #isClosed = false;
 
   constructor(options: MediaLinesOptions) {
@@ -123,14 +128,14 @@ export class MediaLines {
     };
     const { security } = this.#options;
     const usable = usableLines(offer, undefined, security);
-    const takes = offer.media.map((line, index) => usable[index] === true && formatsOf(line).length > 0);
+    const takes = offer.media.map(
+      (line, index) => usable[index] === true && chosenFormat(line) !== undefined,
+    );
     const warnings: [WarningCode, string][] = [];
     const isAsking = offer.media.some(({ port }) => port !== 0);
     if (!takes.includes(true) && (isAsking || this.#tracks.length === 0)) {
       return give(
-        badDescription(
-          "no m-line is audio in PCMU or PCMA over RTP, or SRTP with a crypto line that we know",
-        ),
+        badDescription("no m-line is audio or video over RTP, or SRTP with a crypto line that we know"),
       );
     }
     const fresh = takes.flatMap((take, index) => (take && !this.#onLine.has(index) ? [index] : []));
@@ -150,14 +155,14 @@ export class MediaLines {
       const track = this.#onLine.get(index) ?? opened.get(index);
       if (take && track !== undefined) onLine.set(index, track);
     }
-    const answer = createRecordingAnswer(offer, {
+    const answer = createRecordingAnswer(decodableOffer(offer), {
       origin: { sessionId: this.#sessionId },
       address: this.#address(onLine),
       ports: offer.media.map((_, index) => {
         const port = onLine.get(index)?.port;
         return port === undefined ? null : { port: port.rtpPort, rtcpPort: port.rtcpPort };
       }),
-      codecs: CODECS,
+      codecs: capabilitiesOf(offer),
       choose: "first",
       previous: this.local,
       security,
@@ -226,6 +231,22 @@ export class MediaLines {
     return media.some(({ accepted }) => accepted);
   }
 
+  /** Whether somebody listens while the audio comes: without, none of it leaves the writer. */
+  setHeard(isHeard: boolean): void {
+    this.#isHeard = isHeard;
+    if (isHeard) for (const track of this.#onLine.values()) this.#listen(track);
+    else {
+      for (const stop of this.#listening.values()) stop();
+      this.#listening.clear();
+    }
+  }
+
+  #listen(track: RecordedTrack): void {
+    if (this.#listening.has(track) || track.kind !== "audio") return;
+    const stop = track.listen((heard) => this.#options.events.onHeard(track, heard));
+    this.#listening.set(track, stop);
+  }
+
   /** Closes every receiver and file; resolves when the disk has them. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -233,6 +254,7 @@ export class MediaLines {
   }
 
   #connect(theirs: SessionDescription, media: readonly NegotiatedMedia[]): void {
+    const changed: RecordedTrack[] = [];
     for (const negotiated of media) {
       const track = this.#onLine.get(negotiated.index);
       const line = theirs.media[negotiated.index];
@@ -240,8 +262,12 @@ export class MediaLines {
       const active = negotiated.direction === "recvonly" || negotiated.direction === "sendrecv";
       // Also what is not recorded: telephone events and comfort noise share the numbers of the audio (RFC 4733 §2.6.1).
       const payloadTypes = codecsOf(line).map(({ payloadType }) => payloadType);
+      const wasHeld = track.isHeld;
       track.connect(targetOf(negotiated), payloadTypes, formatsOf(line), active, negotiated.srtp);
+      if (track.isHeld !== wasHeld) changed.push(track);
+      if (this.#isHeard) this.#listen(track);
     }
+    if (changed.length > 0) this.#options.events.onHeld(changed, [...this.#onLine.values()]);
   }
 
   async #open(
@@ -255,18 +281,27 @@ export class MediaLines {
       const description = offer.media[line]!;
       const label = uniqueLabel(description, line, taken, warnings);
       taken.add(label);
-      const file = `${++this.#numbered}-${fileSafe(label)}.wav`;
+      const { codec, clockRateHz } = chosenFormat(description)!;
+      const kind = mediaKindOf(description)!;
+      const base = `${++this.#numbered}-${fileSafe(label)}`;
+      if (kind === "audio" && !isDecodable(chosenFormat(description)!)) {
+        const text = `track ${label}: ${codec} is kept as it comes; what is heard of it takes a decoder from outside`;
+        warnings.push(["CODEC_NOT_DECODED", text]);
+      }
       return RecordedTrack.open({
         media,
         writer,
         clock,
         recordingSid,
         folder,
+        key: this.#options.key(),
         line,
         label,
-        file,
+        kind,
+        base,
         formats: formatsOf(description),
-        clockRateHz: CLOCK_RATE_HZ,
+        codec,
+        clockRateHz,
         remoteAddress: mediaAddress(offer, description) ?? this.#options.remoteAddress,
         cname: this.#cname,
         events,
@@ -300,16 +335,6 @@ export class MediaLines {
     const [track] = [...onLine.values(), ...this.#tracks];
     return track?.port.address ?? "0.0.0.0";
   }
-}
-
-function formatsOf(line: MediaDescription): readonly (readonly [number, TrackFormat])[] {
-  if (line.kind !== "audio") return [];
-  return codecsOf(line).flatMap(({ payloadType, name, clockRateHz, channels }) => {
-    if (clockRateHz !== CLOCK_RATE_HZ || channels !== 1) return [];
-    const law = name.toUpperCase();
-    if (law !== "PCMU" && law !== "PCMA") return [];
-    return [[payloadType, law === "PCMU" ? "mulaw" : "alaw"] as const];
-  });
 }
 
 function targetOf({ remote }: NegotiatedMedia): MediaTarget | null {

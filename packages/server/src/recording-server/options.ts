@@ -4,6 +4,9 @@ import type { MediaPlane } from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
+import type { RecordingFiles } from "./files/recording-files.ts";
+import type { RecordingStreams, StreamConnector } from "./live/stream-ports.ts";
+import type { PeerRule } from "./peers.ts";
 import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
 import type { RecordingWebhook } from "./webhooks.ts";
 
@@ -12,12 +15,16 @@ export interface RecordingServerOptions {
   readonly store: RecordingStore;
   /** Folder that holds one folder a recording; made when missing. */
   readonly folder: string;
+  /** How the files there are read and sealed. Default: plain, and all of them on the disk. */
+  readonly files?: RecordingFiles | undefined;
   /** Whose recordings these are. */
   readonly accountSid: string;
   /** Addresses or CIDR ranges that may record to us. */
   readonly allowedAddresses: readonly string[];
   /** true: RFC 7866 to the letter; false: what deployed clients send is accepted, with a warning on the recording. */
   readonly strict: boolean;
+  /** How single recording clients are taken; the first rule that fits counts, `strict` says it for all others. */
+  readonly peers?: readonly PeerRule[] | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -25,12 +32,16 @@ export interface RecordingServerOptions {
   readonly limits?: Partial<RecordingServerLimits>;
   /** Default "offered": SRTP for clients that offer it. "required": nothing else is recorded. */
   readonly srtpPolicy?: SrtpPolicy;
+  /** Live audio: who opens connections to consumers, and which of them hear every recording. */
+  readonly liveAudio?: { readonly connector: StreamConnector; readonly urls: readonly string[] } | undefined;
   /** Hears of recordings; none: nobody does. */
   readonly webhook?: RecordingWebhook | undefined;
   /** For metrics. */
   readonly onStarted?: () => void;
   readonly onEnded?: (recording: RecordingRecord) => void;
   readonly onRefused?: (reason: string) => void;
+  /** A recording was marked with a warning of that code. */
+  readonly onWarning?: (code: string) => void;
 }
 
 export interface RecordingServerLimits {
@@ -51,6 +62,8 @@ export interface RecordingServer {
   /** Takes an INVITE, or refuses it. Never throws. */
   accept(invite: IncomingInvite): void;
   readonly library: RecordingLibrary;
+  /** The audio of recordings in progress. */
+  readonly streams: RecordingStreams;
   /** Starts the writer; repairs tracks and closes recordings that a dead process left open. Call it once, before `accept`. */
   start(): Promise<void>;
   /** Ends live recordings with BYE, writes what is buffered, closes every file. */

@@ -10,7 +10,7 @@ import type { IncomingInvite } from "../signalling/index.ts";
 import { startOffsets } from "./alignment.ts";
 import type { HeaderParty } from "./header-parties.ts";
 import type { Knowledge } from "./metadata-log.ts";
-import type { RecordingRecord, TrackRecord } from "./ports.ts";
+import type { RecordingMarker, RecordingRecord, TrackDetail, TrackRecord } from "./ports.ts";
 import type { RecordedTrack } from "./recorded-track.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
 import type { RecordingWarning } from "./warnings.ts";
@@ -35,6 +35,7 @@ export interface RecordParts {
   readonly knowledge: Knowledge;
   /** Who the INVITE's header fields name: they count as long as no metadata names anybody. */
   readonly headerParties: readonly IdentifiedParty[];
+  readonly markers: readonly RecordingMarker[];
   readonly warnings: readonly RecordingWarning[];
   readonly end: { readonly time: number; readonly status: RecordingRecord["status"] } | undefined;
 }
@@ -59,6 +60,7 @@ export function buildRecord(parts: RecordParts): RecordingRecord {
     })),
     participants: participantRecords(parts),
     tracks,
+    markers: parts.markers,
     warnings: parts.warnings,
     extensionData: extensionData(state),
   };
@@ -113,7 +115,7 @@ function trackRecords(parts: RecordParts): readonly TrackRecord[] {
         ...new Set(own.flatMap(({ everSenders }) => everSenders)),
         ...guessed.flatMap(({ line, participantId }) => (line === track.line ? [participantId] : [])),
       ],
-      codec: summary?.format === undefined ? track.codec : summary.format === "mulaw" ? "PCMU" : "PCMA",
+      codec: summary?.codecs[0] ?? track.codec,
       clockRateHz: track.clockRateHz,
       durationMs: Math.round(((summary?.samples ?? 0) * 1_000) / track.clockRateHz),
       packets: summary?.packets ?? 0,
@@ -123,9 +125,24 @@ function trackRecords(parts: RecordParts): readonly TrackRecord[] {
       duplicates: summary?.duplicates ?? 0,
       longestGapMs: summary?.longestGapMs ?? 0,
       startOffsetMs: Math.round(offsets[at] ?? 0),
-      file: track.file,
+      file: track.filesOf(summary)[0]!,
+      detail: detailOf(track, summary),
     };
   });
+}
+
+function detailOf(track: RecordedTrack, summary: TrackSummary | undefined): TrackDetail {
+  const { samples = 0, silentSamples = 0, quietSamples = 0 } = summary ?? {};
+  return {
+    kind: track.kind,
+    codecs: summary?.codecs ?? [],
+    files: track.filesOf(summary),
+    firstPacketTime: summary?.firstPacketTime ?? null,
+    lastPacketTime: summary?.lastPacketTime ?? null,
+    silenceShare: samples === 0 ? 0 : Math.round((1_000 * (silentSamples + quietSamples)) / samples) / 1_000,
+    sourceChanges: summary?.sourceChanges ?? 0,
+    clockPoints: summary?.clockPoints ?? [],
+  };
 }
 
 /** Names and values of all extensions; of one name the first counts. */

@@ -2,9 +2,10 @@ import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import type { MediaEvent, MediaPlane, MediaPort, MediaSrtp, MediaTarget } from "../media/index.ts";
 import type { Clock, Timer } from "../net/index.ts";
-import { repairTrackFile, type TrackFormat } from "./tracks/track-file.ts";
-import type { TrackWriter, WrittenTrack } from "./tracks/writer.ts";
-import type { TrackSummary } from "./tracks/writer-messages.ts";
+import { isG711, type PayloadFormat } from "./tracks/payload-format.ts";
+import { repairedTicks } from "./tracks/repair-files.ts";
+import type { TrackListener, TrackWriter, WrittenTrack } from "./tracks/writer.ts";
+import type { Digit, Heard, TrackSummary } from "./tracks/writer-messages.ts";
 
 /** How long an active line may be silent before somebody is told. */
 export const NO_RTP_MS = 10_000;
@@ -21,8 +22,12 @@ export interface TrackOptions {
   readonly line: number;
   /** Unique in the recording. */
   readonly label: string;
-  readonly file: string;
-  readonly formats: readonly (readonly [payloadType: number, format: TrackFormat])[];
+  readonly kind: "audio" | "video";
+  /** Name of its files below the folder, without extension. */
+  readonly base: string;
+  readonly formats: readonly PayloadFormat[];
+  /** The codec of our answer. */
+  readonly codec: string;
   readonly clockRateHz: number;
   readonly remoteAddress: string;
   readonly cname: string;
@@ -33,6 +38,11 @@ export interface TrackEvents {
   onStarted(track: RecordedTrack): void;
   /** The sender's clock has said when the track began. */
   onAligned(): void;
+  onDigit(track: RecordedTrack, digit: Digit): void;
+  /** Some of the tracks that are on lines were paused, or go on. */
+  onHeld(changed: readonly RecordedTrack[], all: readonly RecordedTrack[]): void;
+  /** What was written on a track while somebody listens. */
+  onHeard(track: RecordedTrack, heard: readonly Heard[]): void;
   /** An active line is silent: since it became active, or since the last packet. */
   onSilent(track: RecordedTrack, started: boolean): void;
   onWriteFailed(track: RecordedTrack, message: string): void;
@@ -43,9 +53,9 @@ export interface TrackEvents {
 export class RecordedTrack {
   readonly line: number;
   readonly label: string;
-  readonly file: string;
+  readonly kind: "audio" | "video";
   readonly clockRateHz: number;
-  /** What the description promises; the file's own format once there is one. */
+  /** What the description promises; what was heard stands in the summary. */
   readonly codec: string;
   readonly port: MediaPort;
   readonly #options: TrackOptions;
@@ -55,7 +65,7 @@ export class RecordedTrack {
   #mediaHost: string | null = null;
   #isActive = false;
   #wasActive = false;
-  #hasStarted = false;
+  #startTime: number | undefined;
   #watch: Timer | undefined;
   #failed = false;
 
@@ -63,15 +73,20 @@ export class RecordedTrack {
   static async open(options: TrackOptions): Promise<RecordedTrack> {
     const { media, writer } = options;
     let track: RecordedTrack | undefined;
-    const written = writer.open({
-      path: join(options.folder, options.file),
-      key: options.key,
-      clockRateHz: options.clockRateHz,
-      formats: options.formats,
-      onStarted: () => track?.started(),
-      onAligned: () => options.events.onAligned(),
-      onFailed: (message) => track?.failed(message),
-    });
+    const written = writer.open(
+      {
+        media: options.kind,
+        base: join(options.folder, options.base),
+        key: options.key,
+        clockRateHz: options.clockRateHz,
+        formats: options.formats,
+        onStarted: (time) => track?.started(time),
+        onAligned: () => options.events.onAligned(),
+        onDigit: (digit) => track !== undefined && options.events.onDigit(track, digit),
+        onFailed: (message) => track?.failed(message),
+      },
+      media.implementation.workers,
+    );
     try {
       const port = await media.openReceiver({
         group: options.recordingSid,
@@ -80,6 +95,7 @@ export class RecordedTrack {
         cname: options.cname,
         clockRateHz: options.clockRateHz,
       });
+      written.bind(port.id, port.rtpPort);
       track = new RecordedTrack(options, written, port);
       media.onEvent(port.id, (event) => track?.mediaEvent(event));
       return track;
@@ -95,14 +111,27 @@ export class RecordedTrack {
     this.port = port;
     this.line = options.line;
     this.label = options.label;
-    this.file = options.file;
+    this.kind = options.kind;
     this.clockRateHz = options.clockRateHz;
-    this.codec = options.formats[0]?.[1] === "alaw" ? "PCMA" : "PCMU";
+    this.codec = options.codec;
   }
 
   /** Where the media comes from, as the description says; null before one said it. */
   get mediaHost(): string | null {
     return this.#mediaHost;
+  }
+
+  /** Names of its files, in the order of the timeline; before a packet came, of the one that there will be. */
+  filesOf(summary: TrackSummary | undefined): readonly string[] {
+    const { base, kind, formats } = this.#options;
+    if (summary !== undefined && summary.files.length > 0) return summary.files;
+    if (kind === "video") return [`${base}.pcap`];
+    return [`${base}.${isG711(formats[0]?.codec ?? "") ? "wav" : "cfp"}`];
+  }
+
+  /** What it is written from, as it comes. Costs nothing as long as nobody listens. */
+  listen(listener: TrackListener): () => void {
+    return this.#written.listen(listener);
   }
 
   get isEnded(): boolean {
@@ -111,6 +140,16 @@ export class RecordedTrack {
 
   get isActive(): boolean {
     return this.#isActive;
+  }
+
+  /** It was active before, and is not now. */
+  get isHeld(): boolean {
+    return this.#wasActive && !this.#isActive;
+  }
+
+  /** When its first packet came, epoch milliseconds. */
+  get startTime(): number | undefined {
+    return this.#startTime;
   }
 
   /** A write failed: what the file holds is not all that came. */
@@ -122,7 +161,7 @@ export class RecordedTrack {
   connect(
     remote: MediaTarget | null,
     payloadTypes: readonly number[],
-    formats: readonly (readonly [payloadType: number, format: TrackFormat])[],
+    formats: readonly PayloadFormat[],
     active: boolean,
     srtp?: MediaSrtp | undefined,
   ): void {
@@ -149,27 +188,23 @@ export class RecordedTrack {
     this.#watch?.cancel();
     this.#closing ??= (async () => {
       await this.#options.media.close(this.port.id).catch(() => undefined);
-      this.#summary = (await this.#written.close()) ?? this.#salvaged();
+      this.#summary = (await this.#written.close()) ?? (await this.#salvaged());
     })();
     return this.#closing;
   }
 
-  /** The writer died: what its file holds is what there is. */
-  #salvaged(): TrackSummary | undefined {
+  /** The writer died: what its files hold is what there is. */
+  async #salvaged(): Promise<TrackSummary | undefined> {
     const before = this.#summary;
     if (before === undefined) return undefined;
-    const { folder, key } = this.#options;
-    try {
-      const samples = repairTrackFile({ path: join(folder, this.file), key });
-      return { ...before, samples: samples ?? 0 };
-    } catch {
-      return { ...before, samples: 0 };
-    }
+    const { folder, base, key, clockRateHz } = this.#options;
+    const samples = await repairedTicks({ base: join(folder, base), key, clockRateHz });
+    return { ...before, samples: samples ?? (this.kind === "video" ? before.samples : 0) };
   }
 
   /** @internal */
-  started(): void {
-    this.#hasStarted = true;
+  started(firstPacketTime: number): void {
+    this.#startTime = firstPacketTime;
     this.#watch?.cancel();
     this.#options.events.onStarted(this);
   }
@@ -183,15 +218,17 @@ export class RecordedTrack {
   /** @internal */
   mediaEvent(event: MediaEvent): void {
     if (this.isEnded) return;
-    if (event.kind === "worker-lost") this.#options.events.onMediaLost(this);
-    else if (event.kind === "rtp-stopped" && this.#isActive && this.#hasStarted) {
+    if (event.kind === "worker-lost") {
+      this.#written.sinkLost();
+      this.#options.events.onMediaLost(this);
+    } else if (event.kind === "rtp-stopped" && this.#isActive && this.#startTime !== undefined) {
       this.#options.events.onSilent(this, true);
     }
   }
 
   #setWatch(): void {
     this.#watch?.cancel();
-    if (!this.#isActive || this.#hasStarted) return;
+    if (!this.#isActive || this.#startTime !== undefined) return;
     this.#watch = this.#options.clock.setTimer(NO_RTP_MS, () => this.#options.events.onSilent(this, false));
   }
 }

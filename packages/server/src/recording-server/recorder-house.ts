@@ -6,8 +6,10 @@ import type { Clock } from "../net/index.ts";
 import type { Alert, Log } from "../observe/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import type { Refusal } from "./errors.ts";
+import { plainFiles, type RecordingFiles } from "./files/recording-files.ts";
 import type { IntakeOptions } from "./intake.ts";
 import type { RecordingServerLimits, RecordingServerOptions } from "./options.ts";
+import type { PeerProfile } from "./peers.ts";
 import type { MetadataVersion, RecordingRecord, RecordingStore } from "./ports.ts";
 import { recordingCallback } from "./webhooks.ts";
 
@@ -18,19 +20,20 @@ const LAST_SAVES = 4;
 export class RecorderHouse {
   readonly media: MediaPlane;
   readonly store: RecordingStore;
+  readonly files: RecordingFiles;
   readonly accountSid: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly security: MediaSecurity;
   readonly log: Log;
   readonly limits: RecordingServerLimits;
-  readonly intakeOptions: IntakeOptions;
   readonly #options: RecordingServerOptions;
 
   constructor(options: RecordingServerOptions) {
     this.#options = options;
     this.media = options.media;
     this.store = options.store;
+    this.files = options.files ?? plainFiles(options.folder);
     this.accountSid = options.accountSid;
     this.clock = options.clock;
     this.random = options.random;
@@ -44,7 +47,10 @@ export class RecorderHouse {
       freeBytes: 256 * 2 ** 20,
       ...options.limits,
     };
-    this.intakeOptions = { strict: options.strict, metadataBytes: this.limits.metadataBytes };
+  }
+
+  intakeOptions(profile: PeerProfile): IntakeOptions {
+    return { strict: profile === "strict", metadataBytes: this.limits.metadataBytes };
   }
 
   async makeFolder(path: string): Promise<void> {
@@ -69,6 +75,9 @@ export class RecorderHouse {
     const { webhook } = this.#options;
     await this.store.saveRecording(record, recordingCallback(webhook, record, this.clock.wallNow()));
   }
+
+  /** For metrics. */
+  onWarning = (code: string): void => this.#options.onWarning?.(code);
 
   onStarted(): void {
     this.#options.onStarted?.();

@@ -4,9 +4,11 @@ import { createAddressFilter } from "../net/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import { isRecordingSession, marksMissing, recordingMarks } from "./admission.ts";
 import type { Refusal } from "./errors.ts";
-import { readIntake } from "./intake.ts";
+import { type IntakeOptions, readIntake } from "./intake.ts";
 import { Library } from "./library.ts";
+import { LiveStreams } from "./live/live-streams.ts";
 import type { RecordingServer, RecordingServerOptions } from "./options.ts";
+import { Peers } from "./peers.ts";
 import type { RecordingLibrary } from "./ports.ts";
 import { RecorderHouse } from "./recorder-house.ts";
 import { Recording } from "./recording.ts";
@@ -34,10 +36,12 @@ type OpenWriter = (...args: ConstructorParameters<typeof TrackWriter>) => TrackW
 
 class Recorder implements RecordingServer {
   readonly library: RecordingLibrary;
+  readonly streams: LiveStreams;
   readonly #options: RecordingServerOptions;
   readonly #openWriter: OpenWriter;
   readonly #house: RecorderHouse;
   readonly #isAllowed: (address: string) => boolean;
+  readonly #peers: Peers;
   readonly #live = new Map<string, Recording>();
   readonly #closed = new Set<() => void>();
   #writer: TrackWriter | undefined;
@@ -48,9 +52,22 @@ class Recorder implements RecordingServer {
     this.#openWriter = openWriter;
     this.#house = new RecorderHouse(options);
     this.#isAllowed = createAddressFilter(options.allowedAddresses);
+    this.#peers = new Peers(options.peers ?? [], options.strict ? "strict" : "lenient");
+    this.streams = new LiveStreams({
+      sourceOf: (sid) => this.#live.get(sid)?.live,
+      connector: options.liveAudio?.connector,
+      urls: options.liveAudio?.urls ?? [],
+      random: options.random,
+      now: () => options.clock.wallNow(),
+      log: options.log,
+      onFailed: ({ recordingSid, url, error }) => {
+        const where = url === null ? "" : ` to ${url.replace(/\/\/[^/@]*@/, "//").replace(/[?#].*$/, "")}`;
+        this.#house.alert("warning", 31921, recordingSid, `live audio${where} failed: ${error}`);
+      },
+    });
     this.library = new Library({
       store: options.store,
-      folder: options.folder,
+      files: this.#house.files,
       live: async (sid) => this.#live.get(sid)?.record(),
     });
   }
@@ -63,7 +80,8 @@ class Recorder implements RecordingServer {
     await this.#house.makeFolder(this.#options.folder);
     this.#writer = this.#newWriter();
     for (const record of await this.#options.store.listUnfinishedRecordings()) {
-      const repaired = await repairRecording(record, join(this.#options.folder, record.sid));
+      const key = await this.#house.files.key(record.sid);
+      const repaired = await repairRecording(record, join(this.#options.folder, record.sid), key);
       await this.#house.saveWithNews(repaired);
       const { status, durationMs } = repaired;
       const fields = { callId: record.source.callId, recordingSid: record.sid, status, durationMs };
@@ -82,7 +100,8 @@ class Recorder implements RecordingServer {
   }
 
   isRecordingInvite(invite: IncomingInvite): boolean {
-    return isRecordingSession(recordingMarks(invite), this.#options.strict);
+    const profile = this.#peers.profileOf(invite);
+    return profile === "plain" || isRecordingSession(recordingMarks(invite), profile === "strict");
   }
 
   accept(invite: IncomingInvite): void {
@@ -98,7 +117,8 @@ class Recorder implements RecordingServer {
   }
 
   #admit(invite: IncomingInvite): Refusal | undefined {
-    const { strict } = this.#options;
+    const profile = this.#peers.profileOf(invite);
+    const strict = profile === "strict";
     if (!this.#isAllowed(invite.flow.remoteAddress)) {
       return { status: 403, message: "this address may not record here", reason: "address" };
     }
@@ -115,19 +135,21 @@ class Recorder implements RecordingServer {
     if (strict && invite.warnings.length > 0) {
       return { status: 400, message: `the body is malformed: ${invite.warnings[0]}`, reason: "body" };
     }
-    const read = readIntake(invite.request, invite.body, this.#house.intakeOptions);
+    const intakeOptions = this.#house.intakeOptions(profile);
+    const read = readIntake(invite.request, invite.body, intakeOptions);
     if ("refusal" in read) return read.refusal;
     const noted: (readonly [WarningCode, string])[] = [...marksMissing(marks), ...read.intake.warnings];
     if (read.intake.description === undefined) {
       noted.push(["OFFER_MISSING", "the INVITE has no session description: the offer was ours"]);
     }
     for (const warning of invite.warnings) noted.push(["BODY_REPAIRED", warning]);
-    this.#record(invite, read.intake, noted);
+    this.#record(invite, intakeOptions, read.intake, noted);
     return undefined;
   }
 
   #record(
     invite: IncomingInvite,
+    intakeOptions: IntakeOptions,
     intake: ConstructorParameters<typeof Recording>[1]["intake"],
     warnings: readonly (readonly [WarningCode, string])[],
   ): void {
@@ -139,8 +161,11 @@ class Recorder implements RecordingServer {
       writer: this.#writer,
       invite,
       intake,
+      intakeOptions,
       warnings,
+      onAnswered: () => this.streams.recordingStarted(recording.live),
       onClosed: (record) => {
+        this.streams.recordingEnded(sid);
         this.#live.delete(sid);
         if (record !== undefined) this.#options.onEnded?.(record);
         for (const resolve of this.#closed) resolve();

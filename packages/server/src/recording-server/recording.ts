@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { formatSessionDescription, type SessionDescription } from "@callfork/protocol/sdp";
 import type { SipRequest } from "@callfork/protocol/sip";
@@ -15,20 +16,22 @@ import type {
 import { conclude } from "./conclude.ts";
 import type { Refusal } from "./errors.ts";
 import { headerParties } from "./header-parties.ts";
-import { type Intake, readIntake } from "./intake.ts";
+import { type Intake, type IntakeOptions, readIntake } from "./intake.ts";
+import { RecordingSource, type SourceFacts } from "./live/recording-source.ts";
 import { MediaLines, type PreparedOffer } from "./media-lines.ts";
 import { MetadataLog, type PreparedMetadata } from "./metadata-log.ts";
 import { ownLabels } from "./own-offer.ts";
 import type { RecordingRecord } from "./ports.ts";
 import { buildRecord, type IdentifiedParty, sourceOf } from "./record.ts";
-import type { RecordedTrack, TrackEvents } from "./recorded-track.ts";
+import type { RecordedTrack } from "./recorded-track.ts";
 import type { RecorderHouse } from "./recorder-house.ts";
+import { RecordingNotes } from "./recording-notes.ts";
 import { answerOf, rejectInvite } from "./refuse.ts";
 import { SnapshotRequest } from "./snapshot-request.ts";
 import { nextRecordingState, type RecordingInput, type RecordingState } from "./state.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
-import { type WarningCode, Warnings } from "./warnings.ts";
+import type { WarningCode } from "./warnings.ts";
 
 /** Requests of one recording client that may wait for those before them. */
 const MAX_WAITING = 32;
@@ -40,7 +43,10 @@ export interface RecordingOptions {
   readonly invite: IncomingInvite;
   /** Of the INVITE's body. Without a session description we make the offer. */
   readonly intake: Intake;
+  readonly intakeOptions: IntakeOptions;
   readonly warnings: readonly (readonly [WarningCode, string])[];
+  /** The INVITE was granted. Called once at most. */
+  readonly onAnswered: () => void;
   /** The recording is over, or never came to be (without a record). Called once. */
   readonly onClosed: (record: RecordingRecord | undefined) => void;
 }
@@ -48,11 +54,12 @@ export interface RecordingOptions {
 /** One recording session: from the INVITE to the saved row. What it does next stands in `RECORDING`. */
 export class Recording {
   readonly sid: string;
+  readonly live: RecordingSource;
   readonly #house: RecorderHouse;
   readonly #options: RecordingOptions;
   readonly #log: Log;
   readonly #startTime: number;
-  readonly #warnings: Warnings;
+  readonly #notes: RecordingNotes;
   readonly #lines: MediaLines;
   readonly #metadata: MetadataLog;
   #state: RecordingState = "Answering";
@@ -64,6 +71,7 @@ export class Recording {
   #offered = false;
   #parties: readonly IdentifiedParty[] = [];
   #cut: WarningCode | undefined;
+  #key: KeyObject | undefined;
   #snapshot: SnapshotRequest | undefined;
 
   constructor(house: RecorderHouse, options: RecordingOptions) {
@@ -73,9 +81,25 @@ export class Recording {
     const { invite } = options;
     this.#log = house.log.child({ callId: invite.callId, recordingSid: this.sid });
     this.#startTime = house.clock.wallNow();
-    this.#warnings = new Warnings(() => house.clock.wallNow());
-    for (const [code, message] of options.warnings) this.#warnings.add(code, message);
     this.#metadata = new MetadataLog(this.sid);
+    this.live = new RecordingSource({
+      recordingSid: this.sid,
+      accountSid: house.accountSid,
+      facts: () => this.#sourceFacts(),
+      onHeard: (isHeard) => this.#lines.setHeard(isHeard),
+    });
+    this.#notes = new RecordingNotes({
+      house,
+      sid: this.sid,
+      live: this.live,
+      isRecording: () => this.#state === "Recording",
+      onChanged: () => this.#saveSoon(),
+      onCut: (why) => {
+        this.#cut ??= why;
+      },
+      onLost: (why, message) => this.end(why, message),
+    });
+    for (const [code, message] of options.warnings) this.#notes.warnings.add(code, message);
     this.#lines = new MediaLines({
       media: house.media,
       writer: options.writer,
@@ -83,10 +107,11 @@ export class Recording {
       random: house.random,
       recordingSid: this.sid,
       folder: options.folder,
+      key: () => this.#key,
       remoteAddress: invite.flow.remoteAddress,
       maximumTracks: house.limits.tracksPerRecording,
       security: house.security,
-      events: this.#trackEvents(),
+      events: this.#notes,
     });
     invite.attach({ onCanceled: () => void this.#advance("abandoned") });
   }
@@ -125,7 +150,7 @@ export class Recording {
   end(why: WarningCode, message: string): void {
     if (this.#state !== "Recording" && this.#state !== "Answering") return;
     this.#cut ??= why;
-    this.#warnings.add(why, message);
+    this.#notes.warnings.add(why, message);
     void this.#dialog?.bye();
   }
 
@@ -134,6 +159,7 @@ export class Recording {
     const full = await this.#house.diskRefusal();
     if (full !== undefined) return full;
     await this.#house.makeFolder(folder);
+    this.#key = await this.#house.files.createKey(this.sid);
     const { description } = intake;
     const offered =
       description === undefined
@@ -144,10 +170,11 @@ export class Recording {
     this.#lines.commit(prepared);
     this.#offered = prepared.isOurs;
     const metadata = this.#prepareMetadata("INVITE", intake, prepared);
-    if (intake.metadata === undefined) this.#warnings.add("METADATA_MISSING", "the INVITE has no metadata");
+    if (intake.metadata === undefined)
+      this.#notes.warnings.add("METADATA_MISSING", "the INVITE has no metadata");
     if (metadata !== undefined) this.#metadata.commit(metadata);
     this.#guessParties();
-    this.#note(prepared, metadata);
+    this.#notes.granted(prepared, metadata);
     if (this.#state !== "Answering") return "canceled";
     // Acknowledged means durable: row and document are on the disk before the 200 goes out.
     await this.#house.store.saveRecording(this.#build(undefined, new Map()));
@@ -163,11 +190,12 @@ export class Recording {
     });
     this.#dialog = dialog;
     this.#advance("answered");
-    this.#snapshot = new SnapshotRequest(dialog, this.#warnings, this.#log);
+    this.#snapshot = new SnapshotRequest(dialog, this.#notes.warnings, this.#log);
     if (metadata?.needsSnapshot === true) this.#snapshot.want();
     this.#attach(dialog);
     this.#log.info({ tracks: this.#lines.tracks.length, dialect: this.#metadata.dialect }, "recording");
     this.#house.onStarted();
+    this.#options.onAnswered();
     // After the 200: what is refused or cancelled until then was no recording.
     void this.#enqueue(() => this.record().then((record) => this.#house.saveWithNews(record)), undefined);
     return undefined;
@@ -180,7 +208,7 @@ export class Recording {
     if (parties.length === 0) return;
     const { random } = this.#house;
     this.#parties = parties.map((party) => ({ ...party, participantId: newObjectId(random) }));
-    this.#warnings.add("PARTICIPANTS_GUESSED", `participants are taken from ${source}`);
+    this.#notes.warnings.add("PARTICIPANTS_GUESSED", `participants are taken from ${source}`);
   }
 
   /** Nothing was acknowledged, so nothing stays. */
@@ -210,7 +238,7 @@ export class Recording {
   /** A request in the dialog: all of it is granted, or nothing (RFC 3261 §12.2.2). */
   async #take(request: SipRequest, parts: readonly ReceivedPart[]): Promise<DialogAnswer> {
     if (this.#state !== "Recording") return { status: 481 };
-    const read = readIntake(request, parts, this.#house.intakeOptions);
+    const read = readIntake(request, parts, this.#options.intakeOptions);
     if ("refusal" in read) return this.#refuse(read.refusal);
     const { intake } = read;
     let prepared: PreparedOffer | undefined;
@@ -230,8 +258,8 @@ export class Recording {
     }
     if (prepared !== undefined) this.#lines.commit(prepared);
     if (metadata !== undefined) this.#metadata.commit(metadata);
-    for (const [code, message] of intake.warnings) this.#warnings.add(code, message);
-    this.#note(prepared, metadata);
+    for (const [code, message] of intake.warnings) this.#notes.warnings.add(code, message);
+    this.#notes.granted(prepared, metadata);
     if (metadata?.needsSnapshot === true) {
       this.#snapshot?.want();
       // After our answer: a re-INVITE's ACK asks by itself.
@@ -250,7 +278,7 @@ export class Recording {
 
   #takeAnswer(parts: readonly ReceivedPart[]): void {
     this.#offered = false;
-    const ack = readIntake(this.#options.invite.request, parts, this.#house.intakeOptions);
+    const ack = readIntake(this.#options.invite.request, parts, this.#options.intakeOptions);
     const answer = "intake" in ack ? ack.intake.description : undefined;
     if (answer !== undefined && this.#lines.takeAnswer(answer)) return;
     // RFC 3261 §13.2.1: the ACK has the answer. In a re-INVITE its absence leaves all as it was.
@@ -283,21 +311,6 @@ export class Recording {
     await this.#house.store.saveRecording(this.#build(undefined, await this.#summaries(), next));
   }
 
-  /** Warnings of what has just been granted. */
-  #note(prepared: PreparedOffer | undefined, metadata: PreparedMetadata | undefined): void {
-    let isNews = false;
-    for (const [code, message] of prepared?.warnings ?? [])
-      isNews = this.#warnings.add(code, message) || isNews;
-    for (const warning of metadata?.warnings ?? []) {
-      if (!this.#warnings.addForeign(warning)) continue;
-      isNews = true;
-      if (warning.code === "METADATA_MALFORMED") {
-        this.#house.alert("warning", 31950, this.sid, warning.message);
-      }
-    }
-    if (isNews) this.#saveSoon();
-  }
-
   async #close(why: DialogEnd): Promise<void> {
     this.#snapshot?.cancel();
     const time = this.#house.clock.wallNow();
@@ -305,12 +318,12 @@ export class Recording {
     const read = readIntake(
       why.request ?? this.#options.invite.request,
       why.body ?? [],
-      this.#house.intakeOptions,
+      this.#options.intakeOptions,
     );
     const metadata = "intake" in read ? this.#prepareMetadata("BYE", read.intake, undefined) : undefined;
     if (metadata !== undefined) {
       this.#metadata.commit(metadata);
-      this.#note(undefined, metadata);
+      this.#notes.granted(undefined, metadata);
     }
     await this.#lines
       .close()
@@ -325,40 +338,14 @@ export class Recording {
         knowledge: this.#metadata.knowledge,
         startTime: this.#startTime,
       },
-      this.#warnings,
-      (text) => this.#house.alert("warning", 32014, this.sid, text),
+      this.#notes.warnings,
+      this.#notes.alertMedia,
     );
     const record = this.#build({ time, status }, summaries);
     await this.#house.saveAtLast(record, metadata?.version, this.#log);
     this.#advance("closed");
     this.#log.info({ status, durationMs: record.durationMs, cause: why.cause }, "recording ended");
     this.#options.onClosed(record);
-  }
-
-  #trackEvents(): TrackEvents {
-    const { alert } = this.#house;
-    return {
-      onStarted: () => this.#saveSoon(),
-      onAligned: () => this.#saveSoon(),
-      onSilent: (track, started) => {
-        const text = started
-          ? `track ${track.label}: packets stopped coming`
-          : `track ${track.label}: no packet came within 10 seconds`;
-        if (this.#state !== "Recording") return;
-        if (this.#warnings.add(started ? "RTP_STOPPED" : "NO_RTP", text))
-          alert("warning", 32014, this.sid, text);
-        this.#saveSoon();
-      },
-      onWriteFailed: (track, message) => {
-        const text = `track ${track.label} cannot be written: ${message}`;
-        if (this.#warnings.add("WRITE_FAILED", text)) alert("error", 20500, this.sid, text);
-        this.#cut ??= "WRITE_FAILED";
-      },
-      onMediaLost: () => {
-        alert("error", 20500, this.sid, "the media worker of a recording died");
-        this.end("MEDIA_LOST", "the media worker died");
-      },
-    };
   }
 
   /** The row again, so that a crash finds when tracks started; many askers get one. */
@@ -405,9 +392,19 @@ export class Recording {
       summaries,
       knowledge: next.knowledge ?? this.#metadata.knowledge,
       headerParties: this.#parties,
-      warnings: this.#warnings.list,
+      markers: this.#notes.markers.list,
+      warnings: this.#notes.warnings.list,
       end,
     });
+  }
+
+  #sourceFacts(): SourceFacts {
+    const { extensionData, sessions } = this.#build(undefined, new Map());
+    const labels = this.#lines.tracks.filter(({ isEnded }) => !isEnded).map(({ label }) => label);
+    const parameters = { ...extensionData };
+    const session = sessions[0];
+    if (session !== undefined) parameters.SessionId = session.sessionId;
+    return { labels, callSid: extensionData.CallSid ?? null, parameters };
   }
 
   #advance(input: RecordingInput): boolean {

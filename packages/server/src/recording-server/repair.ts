@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecordingRecord } from "./ports.ts";
 import { durationOf } from "./record.ts";
-import { repairTrackFile } from "./tracks/track-file.ts";
+import { baseOf, repairedTicks, TRACK_EXTENSIONS } from "./tracks/repair-files.ts";
 
 /** Closes a recording that its process did not close: what the files hold is what there is. */
 export async function repairRecording(
@@ -14,16 +14,22 @@ export async function repairRecording(
   let endTime = record.startTime;
   const tracks = [];
   for (const track of record.tracks) {
-    const path = join(folder, track.file);
-    let samples = 0;
-    try {
-      const { mtimeMs } = await stat(path);
-      endTime = Math.max(endTime, Math.floor(mtimeMs));
-      samples = repairTrackFile({ path, key }) ?? 0;
-    } catch {
-      // No packet had come, so there is no file; or it cannot be read, which leaves nothing to show.
+    const base = join(folder, baseOf(track.file));
+    // Another codec may have begun another file since the row was saved.
+    const files: string[] = [];
+    for (const extension of TRACK_EXTENSIONS) {
+      // No packet had come, so there is no file.
+      const found = await stat(base + extension).catch(() => undefined);
+      if (found === undefined) continue;
+      endTime = Math.max(endTime, Math.floor(found.mtimeMs));
+      files.push(baseOf(track.file) + extension);
     }
-    tracks.push({ ...track, durationMs: Math.round((samples * 1_000) / track.clockRateHz) });
+    const { clockRateHz, detail } = track;
+    const ticks = await repairedTicks({ base, key, clockRateHz });
+    // A capture does not tell: the row does, as of its last saving.
+    const durationMs =
+      detail?.kind === "video" ? track.durationMs : Math.round(((ticks ?? 0) * 1_000) / clockRateHz);
+    tracks.push({ ...track, durationMs, ...(detail !== undefined && { detail: { ...detail, files } }) });
   }
   const durationMs = durationOf(tracks.filter((track) => track.durationMs > 0));
   const message = "the recorder's process died: packet counters are those last saved";

@@ -21,13 +21,16 @@ export const WARNING_CODES = [
   "LINE_WITHOUT_STREAM",
   "LINE_REFUSED",
   "SNAPSHOT_REFUSED",
+  "CODEC_NOT_DECODED",
   "NO_RTP",
   "RTP_STOPPED",
   "SOURCE_CHANGED",
   "PACKETS_IGNORED",
   "LOST_PACKETS",
   "DURATION_DIFFERS",
+  "TRACK_SILENT",
   "RECORDING_WITHOUT_MEDIA",
+  "METADATA_WITHOUT_RECORDING",
   "WRITE_FAILED",
   "WRITER_LOST",
   "MEDIA_LOST",
@@ -51,10 +54,12 @@ export class Warnings {
   readonly #list: RecordingWarning[] = [];
   readonly #said = new Set<string>();
   readonly #now: () => number;
+  readonly #onNew: (code: string) => void;
 
-  constructor(now: () => number, before: readonly RecordingWarning[] = []) {
+  /** @param onNew - for metrics */
+  constructor(now: () => number, onNew: (code: string) => void = () => {}) {
     this.#now = now;
-    for (const { code, message, time } of before) this.#put(code, message, time);
+    this.#onNew = onNew;
   }
 
   /** Says whether it is new. */
@@ -77,6 +82,7 @@ export class Warnings {
     if (this.#said.has(key) || this.#list.length >= MAX_WARNINGS) return false;
     this.#said.add(key);
     this.#list.push({ code, message: short, time });
+    this.#onNew(code);
     return true;
   }
 }

@@ -8,13 +8,39 @@ import {
   sequenceDelta,
   timestampDelta,
 } from "@callfork/protocol/rtp";
+import type { ClockPoint } from "./clock-map.ts";
+import { octetsPerTick, type PayloadFormat, ticksOf } from "./payload-format.ts";
 import type { SenderClock } from "./sender-clock.ts";
+import { Timeline } from "./timeline.ts";
+
+/** One packet as the assembler hands it on. */
+export interface PlacedPacket {
+  readonly ssrc: number;
+  readonly sequence: number;
+  readonly timestamp: number;
+  readonly payloadType: number;
+  /** Epoch milliseconds. */
+  readonly arrivalTime: number;
+}
 
 /** Where a track's audio goes, strictly in order. */
 export interface TrackSink {
-  /** `payload` is a view into the packet: G.711, one octet a sample. */
-  audio(payload: Uint8Array, payloadType: number): void;
-  silence(samples: number): void;
+  /**
+   * @param payload - a view into the packet
+   * @param position - ticks of the track's clock from its first sample; nothing before it is still to come
+   * @param ticks - what it lasts; 0 when the payload does not tell
+   */
+  audio(
+    payload: Uint8Array,
+    format: PayloadFormat,
+    packet: PlacedPacket,
+    position: number,
+    ticks: number,
+  ): void;
+  /** What lies between two payloads. */
+  silence(ticks: number): void;
+  /** A telephone event, in its place among the packets. */
+  event?(payload: Uint8Array, packet: PlacedPacket, position: number): void;
 }
 
 /** What is known of a track; it is never silently less than what was sent. */
@@ -29,53 +55,45 @@ export interface TrackCounters {
   readonly late: number;
   readonly duplicates: number;
   readonly longestGapMs: number;
-  /** Samples on the track, silence in gaps included. */
+  /** Ticks on the track, silence in gaps included. */
   readonly samples: number;
+  /** How many of them are gaps that were filled. */
+  readonly silentSamples: number;
   /** Epoch milliseconds at sample 0; null before the first packet. */
   readonly firstPacketTime: number | null;
   readonly lastPacketTime: number | null;
   /** Sample 0 by the sender's own clock, and the sender's name; null without a sender report of that source. */
   readonly senderStart: { readonly time: number; readonly cname: string | null } | null;
+  readonly clockPoints: readonly ClockPoint[];
   /** How often another SSRC took over, or the same one started over. */
   readonly sourceChanges: number;
   /** Packets without audio that was agreed on, and those of a source that another had relieved. */
   readonly ignored: number;
 }
 
-/** Packets that may wait for an earlier one: 200 ms of 20 ms packets. */
-const REORDER_PACKETS = 10;
+/** How long a packet may wait for an earlier one, by the arrivals: reordering by so much is undone. */
+const REORDER_MS = 200;
+/** And how many may wait, whatever a sender does. */
+const MAX_WAITING = 64;
+/** Two packets of a new source belong together within so many numbers. */
+const NEAR = 20;
 /** A sequence number this far away is a restart of the sender or an outage (RFC 3550 A.1, MAX_DROPOUT). */
 const FAR = 3_000;
-/** A timestamp that disagrees with the arrival by more than this was set anew, not advanced. */
-const IMPLAUSIBLE_JUMP_MS = 2_000;
-/**
- * Clocks of two machines drift apart; this much a packet is followed: 1,000 parts per million at 50 packets a second.
- * Upwards faster, so that it is the packets with little delay that are followed and not the delayed ones.
- */
-const DRIFT_PER_PACKET_MS = { down: -0.02, up: 0.16 };
-/** The sender's clock may say something else than the arrivals by this much; beyond, it has been set. */
-const SENDER_CLOCK_OFF_MS = 250;
-/** Two runs that meet within this are continuous. */
-const SEAM_MS = 40;
 /** A source that another has relieved gets the track back when that one is silent for this time. */
 const RELIEVED_MS = 100;
 const SEEN = 64;
 const NO_AUDIO = new Uint8Array(0);
 
-interface Waiting {
-  readonly ssrc: number;
-  readonly sequence: number;
-  readonly timestamp: number;
-  /** Empty: takes its place among the sequence numbers, but holds no audio. */
+interface Waiting extends PlacedPacket {
+  /** Empty: takes its place among the sequence numbers, but holds nothing to be written. */
   readonly payload: Uint8Array;
-  readonly payloadType: number;
-  readonly arrivalTime: number;
+  readonly format: PayloadFormat | undefined;
 }
 
 /**
- * Puts one stream of RTP packets onto a timeline of samples: reordering by up to ten packets is undone, gaps become
- * silence of their length by the RTP timestamps, duplicates and latecomers are counted and dropped, and a sender that
- * starts over (another SSRC, other numbers) goes on where the clock says.
+ * Puts one stream of RTP packets onto a timeline: reordering by up to 200 ms is undone, gaps become silence of their
+ * length by the RTP timestamps, duplicates and latecomers are counted and dropped, and a sender that starts over
+ * (another SSRC, other numbers) goes on where the clock says.
  *
  * The stream is taken in runs: stretches of one SSRC with continuous sequence numbers. A run begins with two packets
  * that follow each other, as RFC 3550 A.1 has it, so that a stray packet moves nothing; the first of all with one.
@@ -84,10 +102,12 @@ interface Waiting {
  */
 export class TrackAssembler {
   readonly #sink: TrackSink;
-  readonly #clockRateHz: number;
-  readonly #payloadTypes: ReadonlySet<number>;
+  readonly #formats: ReadonlyMap<number, PayloadFormat>;
+  readonly #timeline: Timeline;
   /** Packets whose turn has not come, by sequence number. */
   readonly #waiting: Waiting[] = [];
+  /** When the first of them came. */
+  #waitingSince = 0;
   /** Of the present run; undefined between runs. */
   #ssrc: number | undefined;
   /** The run is so young that earlier packets may still come: nothing is written yet. */
@@ -95,48 +115,41 @@ export class TrackAssembler {
   #nextSequence = 0;
   /** Bit i: the packet `nextSequence − 1 − i` came. */
   #seen = 0n;
+  /** Packets in a row that came in order: then `#seen` is all ones. */
+  #inOrder = 0;
   /** First packet of what may become another run. */
   #stranger: Waiting | undefined;
   #relievedSsrc: number | undefined;
   #lastArrival = 0;
   #expected = 0;
   #packets = 0;
-  #samples = 0;
-  #lastTimestamp = 0;
-  /** Where on the timeline `#lastTimestamp` lies. */
-  #lastPosition = 0;
-  /** How far the timeline is ahead of the arrivals, followed slowly. */
-  #leadMs = 0;
-  /** The part of it that is drift: how far the sender's clock has got ahead of ours since sample 0. */
-  #driftMs = 0;
-  readonly #senderClock: SenderClock | undefined;
-  /** Sample 0 as the sender numbered it. */
-  #origin: { readonly ssrc: number; readonly timestamp: number } | undefined;
   #octets = 0;
   #late = 0;
   #duplicates = 0;
-  #longestGap = 0;
   #sourceChanges = 0;
   #ignored = 0;
-  #firstPacketTime: number | null = null;
+  /** Of the last audio packet whose payload did not tell how long it lasts, and what such packets usually last. */
+  #untold: { readonly sequence: number; readonly timestamp: number; readonly ticks: number } | undefined;
+  #firstArrival: number | null = null;
   #lastPacketTime: number | null = null;
 
   constructor(options: {
     readonly sink: TrackSink;
     readonly clockRateHz: number;
-    readonly payloadTypes: ReadonlySet<number>;
+    /** By payload type; may grow. Packets of other types hold nothing. */
+    readonly formats: ReadonlyMap<number, PayloadFormat>;
     /** Fed by the caller with the stream's RTCP. Without it, or without reports, runs are placed by arrival. */
     readonly senderClock?: SenderClock;
   }) {
     this.#sink = options.sink;
-    this.#senderClock = options.senderClock;
-    this.#clockRateHz = options.clockRateHz;
-    this.#payloadTypes = options.payloadTypes;
+    this.#formats = options.formats;
+    this.#timeline = new Timeline(options.clockRateHz, options.senderClock);
   }
 
   get counters(): TrackCounters {
     const packets = this.#packets + this.#waiting.length;
     const expected = this.#expected + this.#waitingSpan();
+    const { written, silent, longestGap, senderStart, clockPoints, clockRateHz } = this.#timeline;
     return {
       packets,
       octets: this.#octets,
@@ -144,14 +157,25 @@ export class TrackAssembler {
       lost: expected - packets,
       late: this.#late,
       duplicates: this.#duplicates,
-      longestGapMs: Math.round((this.#longestGap * 1_000) / this.#clockRateHz),
-      samples: this.#samples,
-      firstPacketTime: this.#firstPacketTime,
+      longestGapMs: Math.round((longestGap * 1_000) / clockRateHz),
+      samples: written,
+      silentSamples: silent,
+      firstPacketTime: this.firstPacketTime,
       lastPacketTime: this.#lastPacketTime,
-      senderStart: this.#senderStart(),
+      senderStart,
+      clockPoints,
       sourceChanges: this.#sourceChanges,
       ignored: this.#ignored,
     };
+  }
+
+  /** As in `counters`, without the trouble of making them. */
+  get firstPacketTime(): number | null {
+    return this.#timeline.startTime ?? this.#firstArrival;
+  }
+
+  get isAligned(): boolean {
+    return this.#timeline.senderStart !== null;
   }
 
   /**
@@ -166,16 +190,18 @@ export class TrackAssembler {
     }
     const payloadType = rtpPayloadType(packet, 0);
     const end = rtpPayloadEnd(packet, 0, packet.length);
-    const isAudio = end > start && this.#payloadTypes.has(payloadType);
-    if (!isAudio) this.#ignored++;
+    const format = end > start ? this.#formats.get(payloadType) : undefined;
+    if (format === undefined) this.#ignored++;
     const item: Waiting = {
       ssrc: rtpSsrc(packet, 0),
       sequence: rtpSequenceNumber(packet, 0),
       timestamp: rtpTimestamp(packet, 0),
-      payload: isAudio ? packet.subarray(start, end) : NO_AUDIO,
+      payload: format === undefined || format.kind === "comfort" ? NO_AUDIO : packet.subarray(start, end),
       payloadType,
+      format,
       arrivalTime,
     };
+    const isAudio = format?.kind === "audio";
     if (this.#ssrc === undefined) {
       if (isAudio) this.#begin(item);
     } else if (item.ssrc !== this.#ssrc) {
@@ -209,8 +235,14 @@ export class TrackAssembler {
   #continue(item: Waiting): void {
     const reference = this.#isSettling ? this.#waiting[0]!.sequence : this.#nextSequence;
     const ahead = sequenceDelta(item.sequence, reference);
+    if (ahead === 0 && !this.#isSettling) {
+      this.#lastArrival = item.arrivalTime;
+      this.#accept(item);
+      if (this.#waiting.length > 0) this.#release(item.arrivalTime);
+      return;
+    }
     if (Math.abs(ahead) > FAR) {
-      if (this.#isSettling || !this.#isPlausible(item)) {
+      if (this.#isSettling || !this.#timeline.isPlausible(item)) {
         this.#meetStranger(item);
         return;
       }
@@ -224,7 +256,7 @@ export class TrackAssembler {
     this.#lastArrival = item.arrivalTime;
     if (!this.#isSettling && item.sequence === this.#nextSequence) this.#accept(item);
     else this.#wait(item);
-    this.#release();
+    this.#release(item.arrivalTime);
   }
 
   /** Another SSRC, or numbers out of all relation: one such packet is held, the second in a row begins a run. */
@@ -237,7 +269,7 @@ export class TrackAssembler {
     const distance = held?.ssrc === item.ssrc ? sequenceDelta(item.sequence, held.sequence) : FAR;
     if (distance === 0) {
       this.#duplicates++;
-    } else if (held !== undefined && Math.abs(distance) <= REORDER_PACKETS) {
+    } else if (held !== undefined && Math.abs(distance) <= NEAR) {
       this.#stranger = undefined;
       this.#relieve(held);
       this.#continue(item);
@@ -263,8 +295,10 @@ export class TrackAssembler {
     this.#ssrc = item.ssrc;
     this.#isSettling = true;
     this.#seen = 0n;
+    this.#inOrder = 0;
     this.#lastArrival = item.arrivalTime;
-    this.#firstPacketTime ??= item.arrivalTime;
+    this.#firstArrival ??= item.arrivalTime;
+    this.#waitingSince = item.arrivalTime;
     this.#waiting.push(item);
   }
 
@@ -273,148 +307,134 @@ export class TrackAssembler {
     this.#isSettling = false;
     this.#nextSequence = this.#waiting[0]!.sequence;
     // A run begins with audio: what is none before it has its number, but no place.
-    const first = this.#waiting.find(({ payload }) => payload.length > 0) ?? this.#waiting[0]!;
-    // The packet with the least delay tells when the run began.
-    let began = first.arrivalTime;
-    for (const { timestamp, arrivalTime } of this.#waiting) {
-      const laterMs = (timestampDelta(timestamp, first.timestamp) * 1_000) / this.#clockRateHz;
-      if (Math.abs(laterMs) < IMPLAUSIBLE_JUMP_MS) began = Math.min(began, arrivalTime - laterMs);
-    }
-    if (this.#origin === undefined) {
-      this.#firstPacketTime = began;
-      this.#origin = { ssrc: first.ssrc, timestamp: first.timestamp };
-    }
-    this.#anchor(first.ssrc, first.timestamp, began);
-  }
-
-  /**
-   * Ties `timestamp`, which came at `time`, to its place on the timeline: by the sender's clock where that is known.
-   * By the arrival it is seamless when it is close.
-   */
-  #anchor(ssrc: number, timestamp: number, time: number): void {
-    const elapsedMs = time - this.#firstPacketTime!;
-    const byArrival = elapsedMs + this.#driftMs;
-    const bySender = this.#senderElapsed(ssrc, timestamp, byArrival);
-    const byClock = Math.round(((bySender ?? byArrival) * this.#clockRateHz) / 1_000);
-    const seam = bySender === undefined ? (SEAM_MS * this.#clockRateHz) / 1_000 : 0;
-    this.#lastTimestamp = timestamp;
-    this.#lastPosition = byClock > this.#samples + seam ? byClock : this.#samples;
-    this.#leadMs = (this.#lastPosition * 1_000) / this.#clockRateHz - elapsedMs;
-  }
-
-  /** From sample 0 by the sender's clock; undefined when it is not known, or not one clock. */
-  #senderElapsed(ssrc: number, timestamp: number, byArrival: number): number | undefined {
-    const origin = this.#origin;
-    const clock = this.#senderClock;
-    if (origin === undefined || clock === undefined) return undefined;
-    if (ssrc !== origin.ssrc && clock.cnameOf(ssrc) !== clock.cnameOf(origin.ssrc)) return undefined;
-    const start = clock.startOf(origin.ssrc, origin.timestamp);
-    const now = clock.timeOf(ssrc, timestamp);
-    if (start === undefined || now === undefined) return undefined;
-    return Math.abs(now - start - byArrival) > SENDER_CLOCK_OFF_MS ? undefined : now - start;
-  }
-
-  #senderStart(): TrackCounters["senderStart"] {
-    const origin = this.#origin;
-    const clock = this.#senderClock;
-    if (origin === undefined || clock === undefined) return null;
-    const time = clock.startOf(origin.ssrc, origin.timestamp);
-    return time === undefined ? null : { time, cname: clock.cnameOf(origin.ssrc) ?? null };
+    const audio = this.#waiting.filter(({ format }) => format?.kind === "audio");
+    const first = audio[0] ?? this.#waiting[0]!;
+    const { clockRateHz } = first.format ?? this.#timeline;
+    this.#timeline.begin(
+      first,
+      audio.filter(({ format }) => format!.clockRateHz === clockRateHz),
+      clockRateHz,
+    );
   }
 
   #wait(item: Waiting): void {
     let at = this.#waiting.length;
+    if (at === 0) this.#waitingSince = item.arrivalTime;
     while (at > 0 && sequenceDelta(item.sequence, this.#waiting[at - 1]!.sequence) < 0) at--;
     if (at > 0 && this.#waiting[at - 1]!.sequence === item.sequence) this.#duplicates++;
     else this.#waiting.splice(at, 0, item);
   }
 
-  #release(): void {
+  #release(now: number): void {
     if (this.#isSettling) {
-      if (this.#waiting.length <= REORDER_PACKETS) return;
+      if (!this.#hasWaited(now)) return;
       this.#settle();
     }
     for (;;) {
       const next = this.#waiting[0];
       if (next === undefined) return;
-      if (next.sequence === this.#nextSequence) {
-        this.#waiting.shift();
-        this.#accept(next);
-      } else if (this.#waiting.length > REORDER_PACKETS) this.#skipGap();
+      if (next.sequence === this.#nextSequence) this.#takeFirst();
+      else if (this.#hasWaited(now)) this.#skipGap();
       else return;
     }
   }
 
+  #hasWaited(now: number): boolean {
+    return this.#waiting.length > MAX_WAITING || now - this.#waitingSince > REORDER_MS;
+  }
+
   /** Gives up on what is missing before the first packet that waits. */
   #skipGap(): void {
-    const next = this.#waiting.shift()!;
-    this.#skipTo(next.sequence);
-    this.#accept(next);
+    this.#skipTo(this.#waiting[0]!.sequence);
+    this.#takeFirst();
+  }
+
+  #takeFirst(): void {
+    const item = this.#waiting.shift()!;
+    // The rest has waited since its own first came.
+    let since = Number.POSITIVE_INFINITY;
+    for (const { arrivalTime } of this.#waiting) since = Math.min(since, arrivalTime);
+    this.#waitingSince = since;
+    this.#accept(item);
   }
 
   #skipTo(sequence: number): void {
     const missing = (sequence - this.#nextSequence) & 0xffff;
-    this.#seen = missing >= SEEN ? 0n : BigInt.asUintN(SEEN, this.#seen << BigInt(missing));
+    this.#seen = missing >= SEEN ? 0n : BigInt.asUintN(SEEN, this.#seenNow() << BigInt(missing));
+    this.#inOrder = 0;
     this.#expected += missing;
     this.#nextSequence = sequence;
   }
 
   /** Writes the packet whose turn it is. */
   #accept(item: Waiting): void {
-    this.#seen = BigInt.asUintN(SEEN, (this.#seen << 1n) | 1n);
+    this.#inOrder++;
     this.#nextSequence = (item.sequence + 1) & 0xffff;
     this.#expected++;
     this.#packets++;
-    this.#octets += item.payload.length;
-    this.#lastPacketTime = Math.max(this.#lastPacketTime ?? 0, item.arrivalTime);
-    if (item.payload.length === 0) return;
-    if (this.#isPlausible(item)) {
-      const off = this.#offMs(item);
-      this.#lastPosition = this.#positionOf(item);
-      this.#lastTimestamp = item.timestamp;
-      const drift = Math.max(DRIFT_PER_PACKET_MS.down, Math.min(DRIFT_PER_PACKET_MS.up, off));
-      this.#leadMs += drift;
-      this.#driftMs += drift;
-    } else this.#anchor(item.ssrc, item.timestamp, item.arrivalTime);
-    this.#place(item);
-  }
-
-  /** The timestamp agrees with the arrival, and opens no gap where the timeline is far ahead of the clock already. */
-  #isPlausible(item: Waiting): boolean {
-    if (Math.abs(this.#offMs(item)) > IMPLAUSIBLE_JUMP_MS) return false;
-    return this.#positionOf(item) <= this.#samples || this.#aheadMs(item) <= IMPLAUSIBLE_JUMP_MS;
-  }
-
-  /** How far the packet's timestamp is ahead of its arrival, beyond what is usual here. */
-  #offMs(item: Waiting): number {
-    return this.#aheadMs(item) - this.#leadMs;
-  }
-
-  #aheadMs(item: Waiting): number {
-    return (this.#positionOf(item) * 1_000) / this.#clockRateHz - (item.arrivalTime - this.#firstPacketTime!);
-  }
-
-  #positionOf(item: Waiting): number {
-    return this.#lastPosition + timestampDelta(item.timestamp, this.#lastTimestamp);
-  }
-
-  #place(item: Waiting): void {
-    const gap = this.#lastPosition - this.#samples;
-    if (gap > 0) {
-      this.#longestGap = Math.max(this.#longestGap, gap);
-      this.#sink.silence(gap);
-      this.#samples += gap;
+    const { payload, format } = item;
+    if (this.#lastPacketTime === null || item.arrivalTime > this.#lastPacketTime)
+      this.#lastPacketTime = item.arrivalTime;
+    if (payload.length === 0 || format === undefined) return;
+    if (format.kind === "event") {
+      const position = this.#timeline.positionOf(item.timestamp);
+      this.#sink.event?.(payload, item, Math.max(0, Math.round(position)));
+      return;
     }
+    this.#octets += payload.length;
+    this.#put(item, payload, format);
+  }
+
+  #put(item: Waiting, payload: Uint8Array, format: PayloadFormat): void {
+    const timeline = this.#timeline;
+    const position = timeline.place(item, format.clockRateHz);
+    const gap = position - timeline.written;
+    if (gap > 0) {
+      timeline.longestGap = Math.max(timeline.longestGap, gap);
+      timeline.silent += gap;
+      this.#sink.silence(gap);
+      timeline.written += gap;
+    }
+    const scale = timeline.clockRateHz / format.clockRateHz;
+    const length = Math.round((ticksOf(format, payload) ?? this.#usualTicks(item, format)) * scale);
     // A sender whose timestamps advance less than its payload overlaps itself: what is written stays.
-    const overlap = Math.min(Math.max(0, -gap), item.payload.length);
-    if (overlap === item.payload.length) return;
-    this.#sink.audio(item.payload.subarray(overlap), item.payloadType);
-    this.#samples += item.payload.length - overlap;
+    const overlap = Math.min(Math.max(0, -gap), length);
+    if (overlap > 0 && overlap === length) return;
+    const octets = octetsPerTick(format);
+    const cut = overlap > 0 && octets !== undefined ? Math.round((overlap / scale) * octets) : 0;
+    this.#sink.audio(
+      cut > 0 ? payload.subarray(cut) : payload,
+      format,
+      item,
+      octets === undefined ? position : Math.max(position, timeline.written),
+      length - (octets === undefined ? 0 : overlap),
+    );
+    timeline.written = Math.max(timeline.written, position + length);
+  }
+
+  /** What a payload lasts that does not tell: what lies between the timestamps of two that follow each other. */
+  #usualTicks({ sequence, timestamp }: Waiting, { clockRateHz }: PayloadFormat): number {
+    const before = this.#untold;
+    let ticks = before?.ticks ?? 0;
+    if (before !== undefined && ((sequence - before.sequence) & 0xffff) === 1) {
+      const step = timestampDelta(timestamp, before.timestamp);
+      if (step > 0 && step <= clockRateHz / 5) ticks = step;
+    }
+    this.#untold = { sequence, timestamp, ticks };
+    return ticks;
   }
 
   #belated(behind: number): void {
-    if (behind <= SEEN && (this.#seen & (1n << BigInt(behind - 1))) !== 0n) this.#duplicates++;
+    if (behind <= SEEN && (this.#seenNow() & (1n << BigInt(behind - 1))) !== 0n) this.#duplicates++;
     else this.#late++;
+  }
+
+  /** `#seen` with the packets that came in order since it was made. */
+  #seenNow(): bigint {
+    const count = BigInt(Math.min(this.#inOrder, SEEN));
+    this.#seen = BigInt.asUintN(SEEN, (this.#seen << count) | ((1n << count) - 1n));
+    this.#inOrder = 0;
+    return this.#seen;
   }
 
   #waitingSpan(): number {

@@ -12,14 +12,14 @@ import {
 } from "@callfork/protocol/audio";
 import { createFile, type FilePlace, type FileWriter, reopenFile } from "../files/file-writer.ts";
 
-/** How a track lies on the disk: G.711 as it came, in a WAV file that players read. */
+/** How G.711 lies on the disk: as it came, in a WAV file that players read. */
 export type TrackFormat = "mulaw" | "alaw";
 
 const BUFFER_BYTES = 8_192;
 
 /**
- * One track on the disk: a header of fixed size, then octets that are only appended. The sizes in the header are
- * written at close; a file that was never closed is repaired by its length (`repairTrackFile`).
+ * G.711 of one track on the disk: a header of fixed size, then octets that are only appended. The sizes in the header
+ * are written at close; a file that was never closed is repaired by its length (`repairTrackFile`).
  *
  * All calls are synchronous and may throw what the file system throws: it belongs into the writer's thread.
  */
@@ -62,15 +62,21 @@ export class TrackFile {
     this.#buffered = 0;
   }
 
-  /** Writes what is buffered and the header's sizes, and waits for the disk. The descriptor is closed in any case. */
+  /** Writes what is buffered and the header's sizes, and waits for the disk. The file is closed in any case. */
   close(): void {
     try {
       this.flush();
+      finish(this.#file, this.format, this.#clockRateHz, this.#written);
     } catch (error) {
       this.#file.abandon();
       throw error;
     }
-    finish(this.#file, this.format, this.#clockRateHz, this.#written);
+    this.#file.close();
+  }
+
+  /** The disk refuses: what is in the file is found by `repairTrackFile`. */
+  abandon(): void {
+    this.#file.abandon();
   }
 
   #put(octets: Uint8Array): void {
@@ -96,32 +102,30 @@ export class TrackFile {
 export function repairTrackFile(place: FilePlace): number | undefined {
   const file = reopenFile(place, wavHeaderBytes("mulaw"));
   if (file === undefined) return undefined;
-  const info = parseWav(file.header, file.size);
-  if (!info.ok || info.value.format === "pcm") {
+  try {
+    const info = parseWav(file.header, file.size);
+    if (!info.ok || info.value.format === "pcm") {
+      file.abandon();
+      return undefined;
+    }
+    const { dataBytes, format, sampleRateHz } = info.value;
+    if (info.value.truncated) finish(file, format, sampleRateHz, dataBytes);
+    file.close();
+    return dataBytes;
+  } catch (error) {
     file.abandon();
-    return undefined;
+    throw error;
   }
-  const { dataBytes, format, sampleRateHz } = info.value;
-  finish(file, format, sampleRateHz, dataBytes);
-  return dataBytes;
 }
 
 function header(format: TrackFormat, sampleRateHz: number, dataBytes: number): Uint8Array {
   return writeWavHeader({ channels: 1, sampleRateHz, bitsPerSample: 8, format, dataBytes });
 }
 
-/** Sets the sizes in the header and closes the file. */
 function finish(file: FileWriter, format: TrackFormat, clockRateHz: number, dataBytes: number): void {
-  try {
-    // RIFF chunks have even length; the pad octet is not part of the data. One that was closed has it already.
-    const isPadded = file.size > wavHeaderBytes(format) + dataBytes;
-    if (dataBytes % 2 === 1 && !isPadded) file.append(new Uint8Array(1));
-    file.setHeader(header(format, clockRateHz, dataBytes));
-  } catch (error) {
-    file.abandon();
-    throw error;
-  }
-  file.close();
+  file.setHeader(header(format, clockRateHz, dataBytes));
+  // RIFF chunks have even length; the pad octet is not part of the data.
+  if (dataBytes % 2 === 1 && file.size === wavHeaderBytes(format) + dataBytes) file.append(new Uint8Array(1));
 }
 
 function convert(payload: Uint8Array, from: TrackFormat): Uint8Array {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { formatRtcp, ntpFromEpochMs, SDES_CNAME, writeRtpHeader } from "@callfork/protocol/rtp";
 import { SeededRandom } from "@callfork/testkit";
 import { startOffsets } from "../alignment.ts";
+import { narrowbandFormat } from "./payload-format.ts";
 import { SenderClock } from "./sender-clock.ts";
 import { TrackAssembler, type TrackCounters } from "./track-assembler.ts";
 
@@ -37,7 +38,7 @@ function play(scene: Scene, seed: number): TrackCounters {
   const assembler = new TrackAssembler({
     sink: { audio: () => {}, silence: () => {} },
     clockRateHz: 8_000,
-    payloadTypes: new Set([0]),
+    formats: new Map([[0, narrowbandFormat(0, "PCMU")]]),
     senderClock,
   });
   const packet = new Uint8Array(172);

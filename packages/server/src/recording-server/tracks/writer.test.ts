@@ -11,8 +11,9 @@ import { parseWav } from "@callfork/protocol/audio";
 import { writeRtpHeader } from "@callfork/protocol/rtp";
 import { END_OF_BATCH, RECORD_HEAD_BYTES, recordLength } from "../../media/received-batch.ts";
 import type { Log } from "../../observe/index.ts";
+import { narrowbandFormat } from "./payload-format.ts";
 import { repairTrackFile } from "./track-file.ts";
-import { TrackWriter } from "./writer.ts";
+import { type OpenTrack, TrackWriter, type WrittenTrack } from "./writer.ts";
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
@@ -25,14 +26,34 @@ function freshFolder(t: TestContext): string {
 const voice = (index: number): Uint8Array =>
   Uint8Array.from({ length: 160 }, (_, at) => (index * 11 + at) & 0xff);
 
+let receivers = 0;
+
+/** A track with a receiver of its own; G.711 unless told otherwise. */
+function opened(
+  writer: TrackWriter,
+  base: string,
+  options: Partial<OpenTrack> = {},
+): WrittenTrack & { readonly receiver: number } {
+  const formats = [narrowbandFormat(0, "PCMU")];
+  const track = writer.open({ media: "audio", base, clockRateHz: 8_000, formats, ...options });
+  const receiver = ++receivers;
+  track.bind(receiver, 20_000);
+  return { ...track, receiver };
+}
+
 /** Posts packets as the media plane does: several in one transferred buffer. */
-function post(sink: MessagePort, indices: readonly number[], payloadType = 0): void {
+function post(
+  { sink, receiver }: { readonly sink: MessagePort; readonly receiver: number },
+  indices: readonly number[],
+  payloadType = 0,
+): void {
   const packetBytes = 172;
   const record = recordLength(packetBytes);
   const buffer = new ArrayBuffer(indices.length * record + RECORD_HEAD_BYTES);
   const view = new DataView(buffer);
   for (const [position, index] of indices.entries()) {
     const at = position * record;
+    view.setUint32(at, receiver, true);
     view.setUint16(at + 4, packetBytes, true);
     view.setFloat64(at + 8, 1_000_000 + 20 * index, true);
     const bytes = new Uint8Array(buffer, at + RECORD_HEAD_BYTES, packetBytes);
@@ -62,18 +83,18 @@ test("several tracks are written at once, each to its file, everything that was 
   const started: number[] = [];
   const tracks = [0, 8].map((payloadType) => {
     const path = join(folder, `${payloadType}.wav`);
-    const format = payloadType === 0 ? "mulaw" : "alaw";
-    const onStarted = (time: number) => started.push(time);
-    const track = writer.open({ path, clockRateHz: 8_000, formats: [[payloadType, format]], onStarted });
+    const formats = [narrowbandFormat(payloadType, payloadType === 0 ? "PCMU" : "PCMA")];
+    const onStarted = (time: number) => void started.push(time);
+    const track = opened(writer, join(folder, String(payloadType)), { formats, onStarted });
     return { payloadType, path, track };
   });
   for (const { track, payloadType } of tracks) {
-    for (let at = 0; at < 500; at += 5) post(track.sink, range(at, at + 5), payloadType);
+    for (let at = 0; at < 500; at += 5) post(track, range(at, at + 5), payloadType);
   }
   for (const { track, path, payloadType } of tracks) {
     const summary = await track.close();
     assert.equal(summary?.packets, 500);
-    assert.equal(summary.format, payloadType === 0 ? "mulaw" : "alaw");
+    assert.deepEqual(summary.codecs, [payloadType === 0 ? "PCMU" : "PCMA"]);
     assert.deepEqual([summary.lost, summary.unwritten, summary.samples], [0, 0, 80_000]);
     assert.deepEqual(audioIn(path), expected(500));
   }
@@ -83,14 +104,10 @@ test("several tracks are written at once, each to its file, everything that was 
 test("every batch is acknowledged, so that the media plane knows how far the writer is", async (t) => {
   const writer = new TrackWriter(quiet, () => assert.fail("the writer died"));
   t.after(() => writer.stop());
-  const track = writer.open({
-    path: join(freshFolder(t), "a.wav"),
-    clockRateHz: 8_000,
-    formats: [[0, "mulaw"]],
-  });
+  const track = opened(writer, join(freshFolder(t), "a"));
   let acknowledged = 0;
   track.sink.on("message", () => acknowledged++);
-  for (let at = 0; at < 20; at++) post(track.sink, [at]);
+  for (let at = 0; at < 20; at++) post(track, [at]);
   while (acknowledged < 20) await once(track.sink, "message");
   await track.close();
 });
@@ -100,20 +117,21 @@ test("a track without packets leaves no file", async (t) => {
   const writer = new TrackWriter(quiet, () => assert.fail("the writer died"));
   t.after(() => writer.stop());
   const path = join(folder, "none.wav");
-  const summary = await writer.open({ path, clockRateHz: 8_000, formats: [[0, "mulaw"]] }).close();
-  assert.deepEqual([summary?.packets, summary?.format, summary?.firstPacketTime], [0, undefined, null]);
+  const summary = await opened(writer, join(folder, "none")).close();
+  assert.deepEqual([summary?.packets, summary?.files, summary?.firstPacketTime], [0, [], null]);
   assert.equal(existsSync(path), false);
 });
 
 test("payload types of a later answer are written too", async (t) => {
-  const path = join(freshFolder(t), "a.wav");
+  const folder = freshFolder(t);
+  const path = join(folder, "a.wav");
   const writer = new TrackWriter(quiet, () => assert.fail("the writer died"));
   t.after(() => writer.stop());
-  const track = writer.open({ path, clockRateHz: 8_000, formats: [[0, "mulaw"]] });
-  post(track.sink, range(0, 20));
-  track.addFormats([[97, "mulaw"]]);
+  const track = opened(writer, join(folder, "a"));
+  post(track, range(0, 20));
+  track.addFormats([narrowbandFormat(97, "PCMU")]);
   await track.summary();
-  post(track.sink, range(20, 40), 97);
+  post(track, range(20, 40), 97);
   assert.equal((await track.close())?.packets, 40);
   assert.deepEqual(audioIn(path), expected(40));
 });
@@ -123,11 +141,10 @@ test("a disk that refuses is told once, and what it refused is counted", async (
   const writer = new TrackWriter(quiet, () => assert.fail("the writer died"));
   t.after(() => writer.stop());
   const failures: string[] = [];
-  const path = join(folder, "missing", "a.wav");
-  const onFailed = (message: string) => failures.push(message);
-  const track = writer.open({ path, clockRateHz: 8_000, formats: [[0, "mulaw"]], onFailed });
-  const other = writer.open({ path: join(folder, "b.wav"), clockRateHz: 8_000, formats: [[0, "mulaw"]] });
-  for (const { sink } of [track, other]) post(sink, range(0, 50));
+  const onFailed = (message: string) => void failures.push(message);
+  const track = opened(writer, join(folder, "missing", "a"), { onFailed });
+  const other = opened(writer, join(folder, "b"));
+  for (const each of [track, other]) post(each, range(0, 50));
   const summary = await track.close();
   assert.equal(failures.length, 1);
   assert.match(failures[0]!, /ENOENT/);
@@ -139,8 +156,8 @@ test("when the thread dies, it is told once, questions are answered and a new wr
   const folder = freshFolder(t);
   const lost: Error[] = [];
   const writer = new TrackWriter(quiet, (error) => lost.push(error));
-  const track = writer.open({ path: join(folder, "a.wav"), clockRateHz: 8_000, formats: [[0, "mulaw"]] });
-  post(track.sink, range(0, 50));
+  const track = opened(writer, join(folder, "a"));
+  post(track, range(0, 50));
   await track.summary();
   const asked = track.summary();
   await writer.kill();
@@ -149,8 +166,8 @@ test("when the thread dies, it is told once, questions are answered and a new wr
   assert.equal(lost.length, 1);
   await writer.stop();
   const next = new TrackWriter(quiet, () => assert.fail("the writer died"));
-  const again = next.open({ path: join(folder, "b.wav"), clockRateHz: 8_000, formats: [[0, "mulaw"]] });
-  post(again.sink, range(0, 50));
+  const again = opened(next, join(folder, "b"));
+  post(again, range(0, 50));
   await next.stop();
   assert.deepEqual(audioIn(join(folder, "b.wav")), expected(50), "stop closes what is open");
 });
@@ -161,13 +178,16 @@ const VICTIM = `
   import { writeRtpHeader } from ${JSON.stringify(import.meta.resolve("@callfork/protocol/rtp"))};
   const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
   const writer = new TrackWriter(log, () => process.exit(1));
-  const { sink } = writer.open({ path: process.argv[2], clockRateHz: 8000, formats: [[0, "mulaw"]] });
+  const formats = [{ payloadType: 0, kind: "audio", codec: "PCMU", clockRateHz: 8000, channels: 1 }];
+  const { sink, bind } = writer.open({ media: "audio", base: process.argv[2], clockRateHz: 8000, formats });
+  bind(7, 20000);
   const start = Date.now();
   let index = 0;
   setInterval(() => {
     for (; index * 20 < Date.now() - start; index++) {
       const buffer = new ArrayBuffer(208);
       const view = new DataView(buffer);
+      view.setUint32(0, 7, true);
       view.setUint16(4, 172, true);
       view.setFloat64(8, start + 20 * index, true);
       const packet = new Uint8Array(buffer, 16, 172);
@@ -185,7 +205,9 @@ test("after kill -9 everything but the last second is in the file", async (t) =>
   const path = join(folder, "a.wav");
   const script = join(folder, "victim.mjs");
   writeFileSync(script, VICTIM);
-  const child = spawn(process.execPath, [script, path], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [script, join(folder, "a")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exited = once(child, "exit");
   let posted = 0;
   for await (const line of createInterface({ input: child.stdout })) {
