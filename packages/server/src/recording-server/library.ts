@@ -1,8 +1,6 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { inChannelOrder } from "./channel-order.ts";
 import { RecordingInProgressError } from "./errors.ts";
-import { openFile } from "./files/file-reader.ts";
+import type { RecordingFiles } from "./files/recording-files.ts";
 import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
 import { metadataHistory } from "./metadata-history.ts";
 import type { MediaFile, MetadataFile, RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
@@ -12,7 +10,7 @@ import { type Channel, openChannel, wavView } from "./wav-view.ts";
 
 export interface LibraryOptions {
   readonly store: RecordingStore;
-  readonly folder: string;
+  readonly files: RecordingFiles;
   /** The row of a recording in progress as of now. */
   readonly live: (sid: string) => Promise<RecordingRecord | undefined>;
 }
@@ -43,7 +41,7 @@ export class Library implements RecordingLibrary {
     if (record === undefined) return false;
     if (record.status === "in-progress") throw new RecordingInProgressError(`${sid} is in progress`);
     // Files first: a row without files can be deleted again, files without a row would never be found.
-    await rm(join(this.#options.folder, sid), { recursive: true, force: true });
+    await this.#options.files.remove(sid, []);
     await this.#options.store.deleteRecording(sid);
     return true;
   }
@@ -92,8 +90,7 @@ export class Library implements RecordingLibrary {
 
   #channel(sid: string, track: RecordingRecord["tracks"][number]): Promise<Channel> {
     const offset = Math.round((track.startOffsetMs * track.clockRateHz) / 1_000);
-    const path = join(this.#options.folder, sid, track.file);
-    return openChannel(() => openFile({ path }), offset);
+    return openChannel(() => this.#options.files.open(sid, track.file), offset);
   }
 
   async #asOfNow(row: RecordingRecord): Promise<RecordingRecord> {

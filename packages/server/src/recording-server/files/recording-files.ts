@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject } from "node:crypto";
+import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { KeepingStore, StoredFile } from "../archive/ports.ts";
@@ -14,9 +14,17 @@ const KEPT_KEYS = 4_096;
 export interface RecordingFilesOptions {
   /** Holds a folder for each recording. */
   readonly folder: string;
-  readonly keeping: Pick<KeepingStore, "findKey" | "storedFiles">;
+  readonly keeping: Pick<KeepingStore, "saveKey" | "findKey" | "storedFiles">;
+  /** New recordings get a key each. */
+  readonly isSealing?: boolean;
   /** Where ended recordings go; undefined: they stay. */
   readonly objects?: ObjectStore | undefined;
+}
+
+/** Plain files below a folder, and nothing but that. */
+export function plainFiles(folder: string): RecordingFiles {
+  const keeping = { saveKey: async () => {}, findKey: async () => undefined, storedFiles: async () => [] };
+  return new RecordingFiles({ folder, keeping });
 }
 
 /** The files of all recordings, on the disk or in object storage, opened with their keys. */
@@ -24,16 +32,28 @@ export class RecordingFiles {
   readonly folder: string;
   readonly objects: ObjectStore | undefined;
   readonly #keeping: RecordingFilesOptions["keeping"];
+  readonly #isSealing: boolean;
   readonly #keys = new Map<string, KeyObject | undefined>();
 
-  constructor({ folder, keeping, objects }: RecordingFilesOptions) {
+  constructor({ folder, keeping, objects, isSealing = false }: RecordingFilesOptions) {
     this.folder = folder;
     this.objects = objects;
     this.#keeping = keeping;
+    this.#isSealing = isSealing;
   }
 
   folderOf(sid: string): string {
     return join(this.folder, sid);
+  }
+
+  /** A new recording's key, durable when it resolves; undefined: its files will be plain. */
+  async createKey(sid: string): Promise<KeyObject | undefined> {
+    if (!this.#isSealing) return undefined;
+    const octets = randomBytes(32);
+    await this.#keeping.saveKey(sid, octets);
+    const key = createSecretKey(octets);
+    this.#remember(sid, key);
+    return key;
   }
 
   /** The recording's key; undefined when its files are plain. */
@@ -41,9 +61,18 @@ export class RecordingFiles {
     if (this.#keys.has(sid)) return this.#keys.get(sid);
     const octets = await this.#keeping.findKey(sid);
     const key = octets === undefined ? undefined : createSecretKey(octets);
+    this.#remember(sid, key);
+    return key;
+  }
+
+  #remember(sid: string, key: KeyObject | undefined): void {
     if (this.#keys.size >= KEPT_KEYS) this.#keys.delete(this.#keys.keys().next().value!);
     this.#keys.set(sid, key);
-    return key;
+  }
+
+  /** Of what is deleted: the key is not to be found here either. */
+  forgetKey(sid: string): void {
+    this.#keys.delete(sid);
   }
 
   /** @returns undefined when there is no such file */
