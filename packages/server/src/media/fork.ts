@@ -12,6 +12,7 @@ import {
   writeRtpHeader,
 } from "@callfork/protocol/rtp";
 import type { PacketBatch, PortIndex } from "../net/index.ts";
+import { type ForkFormat, ForkFormats } from "./fork-formats.ts";
 import type { MediaContext } from "./media-context.ts";
 import { firstSequence, OutgoingStream } from "./outgoing-stream.ts";
 import type { PortOwner } from "./port-owner.ts";
@@ -19,25 +20,30 @@ import { RtcpPath } from "./rtcp-path.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SrtpState, sendProtected } from "./srtp-state.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
+import type { TranscodedSink } from "./transcoder.ts";
 import type { ForkConnection, MediaId, MediaStats } from "./types.ts";
 
-const NOT_FORWARDED = -1;
 /** ICMP answers every packet we send; one event in this time is enough. */
 const UNREACHABLE_EVERY_MS = 1000;
 
 /**
  * A copy of one direction of a leg on its way to a recorder: an RTP stream of our own (RFC 7866 §8.2.3, endpoint role).
- * The payload is the leg's, bit for bit; header extensions, CSRC list and padding stay behind, because nobody agreed
- * on them with the recorder. Payload types that the recorder did not accept are left out without a gap in the sequence.
+ * The payload is the leg's, bit for bit, where the recorder takes its codec, else it is transcoded; header extensions,
+ * CSRC list and padding stay behind, because nobody agreed on them with the recorder. Payload types that are of no use
+ * to the recorder are left out without a gap in the sequence.
  */
-export class Fork implements PortOwner {
+export class Fork implements PortOwner, TranscodedSink {
   readonly id: MediaId;
   readonly rtpPort: PortIndex;
   readonly rtcpPort: PortIndex;
   readonly #context: MediaContext;
   readonly #srtp = new SrtpState();
   readonly #rtcp: RtcpPath;
-  readonly #payloadTypes = new Int16Array(128).fill(NOT_FORWARDED);
+  readonly #formats = new ForkFormats(this);
+  /** Of the packet that was forwarded last. */
+  #active: ForkFormat | undefined;
+  /** Of the packet that is being forwarded. */
+  #now = 0;
   #reporter: RtcpReporter | undefined;
   #stream: OutgoingStream | undefined;
   #remoteReport: ReportBlock | undefined;
@@ -57,12 +63,14 @@ export class Fork implements PortOwner {
 
   /** May be told again when the recorder changes its answer: the stream goes on with its SSRC and sequence. */
   start(connection: ForkConnection): void {
-    const { remote, payloadTypes, clockRateHz, cname } = connection;
+    const { remote, clockRateHz, cname } = connection;
     this.#context.io.setPeer(this.rtpPort, remote.address, remote.rtpPort, true);
     this.#rtcp.expect(remote.address, remote.rtcpPort);
-    this.#payloadTypes.fill(NOT_FORWARDED);
-    for (const [from, to] of payloadTypes) this.#payloadTypes[from & 0x7f] = to;
+    this.#formats.use(connection);
+    if (this.#active !== undefined && !this.#formats.has(this.#active)) this.#active = undefined;
     this.#withholds = connection.withhold === true;
+    // What filters and half-filled packets remember of before must not come out after.
+    if (this.#withholds) this.#formats.reset();
     this.#reporter ??= new RtcpReporter(this.#context, cname);
     const { random, ciphers } = this.#context;
     const before = this.#srtp.update(ciphers, connection.srtp);
@@ -84,12 +92,20 @@ export class Fork implements PortOwner {
   forward(bytes: Uint8Array, at: number, start: number, end: number, now: number): void {
     const stream = this.#stream;
     if (stream === undefined) return;
-    const payloadType = this.#payloadTypes[rtpPayloadType(bytes, at)]!;
+    const format = this.#formats.at(rtpPayloadType(bytes, at));
     const ssrc = rtpSsrc(bytes, at);
     const sequence = rtpSequenceNumber(bytes, at);
-    if (this.#withholds && payloadType !== NOT_FORWARDED) this.#withheld++;
-    if (this.#withholds || payloadType === NOT_FORWARDED) {
+    if (this.#withholds || format === undefined) {
+      if (format !== undefined) this.#withheld++;
+      else this.#active?.transcoder?.skip(ssrc, sequence);
       stream.skip(ssrc, sequence);
+      return;
+    }
+    this.#now = now;
+    if (format !== this.#active) this.#change(format, stream);
+    if (format.transcoder !== undefined) {
+      const payload = bytes.subarray(at + start, at + end);
+      format.transcoder.push(ssrc, sequence, rtpTimestamp(bytes, at), payload, now);
       return;
     }
     stream.map(ssrc, sequence, rtpTimestamp(bytes, at), now);
@@ -104,7 +120,7 @@ export class Fork implements PortOwner {
       bytes,
       copy,
       rtpMarker(bytes, at),
-      payloadType,
+      format.payloadType,
       stream.sequence,
       stream.timestamp,
       stream.ssrc,
@@ -113,6 +129,33 @@ export class Fork implements PortOwner {
     if (sender === undefined) this.#context.io.send(this.rtpPort, copy, length);
     else if (!sendProtected(this.#context.io, this.rtpPort, sender, bytes, copy, length)) this.#dropped++;
     stream.count(end - start, now);
+    if (stream.packets === 1) this.#reporter?.start(now, true);
+  }
+
+  /** A packet that a transcoder has made of the leg's. */
+  onTranscoded(payload: Uint8Array, units: number, skippedUnits: number): void {
+    const stream = this.#stream;
+    const format = this.#active;
+    if (stream === undefined || format === undefined) return;
+    const now = this.#now;
+    if (skippedUnits < 0) stream.restart();
+    const isFirst = stream.next(units, now, Math.max(0, skippedUnits));
+    const { io } = this.#context;
+    const { sender } = this.#srtp;
+    const length = RTP_FIXED_HEADER_LENGTH + payload.length;
+    const at = io.reserve(sender === undefined ? length : length + sender.rtpOverhead);
+    if (at < 0) {
+      this.#dropped++;
+      return;
+    }
+    // "The first packet after a silence period" carries the marker (RFC 3551 §4.1).
+    const marker = isFirst || skippedUnits > 0;
+    const bytes = io.slab;
+    writeRtpHeader(bytes, at, marker, format.payloadType, stream.sequence, stream.timestamp, stream.ssrc);
+    bytes.set(payload, at + RTP_FIXED_HEADER_LENGTH);
+    if (sender === undefined) io.send(this.rtpPort, at, length);
+    else if (!sendProtected(io, this.rtpPort, sender, bytes, at, length)) this.#dropped++;
+    stream.count(payload.length, now);
     if (stream.packets === 1) this.#reporter?.start(now, true);
   }
 
@@ -138,7 +181,7 @@ export class Fork implements PortOwner {
     }
     for (const packet of parsed.value) {
       if (packet.kind !== "sr" && packet.kind !== "rr") continue;
-      if (packet.ssrc === stream.ssrc) this.#resolveCollision(stream, batch.receivedAt);
+      if (packet.ssrc === stream.ssrc) this.#takeAnotherSsrc(stream, batch.receivedAt);
       for (const report of packet.reports) if (report.ssrc === stream.ssrc) this.#remoteReport = report;
     }
   }
@@ -162,17 +205,33 @@ export class Fork implements PortOwner {
       dropped: this.#dropped,
       rejected: this.#rejected,
       withheld: this.#withheld,
+      transcoding: this.#formats.transcoding(this.#active),
       isReported: this.#remoteReport !== undefined,
     };
   }
 
   close(now: number): void {
     const stream = this.#stream;
+    this.#now = now;
+    if (!this.#withholds) this.#active?.transcoder?.flush();
+    this.#formats.close();
     if (stream !== undefined) this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
   }
 
+  /** Packets of another format come: what the one before holds back goes first. */
+  #change(format: ForkFormat, stream: OutgoingStream): void {
+    const { transcoder } = this.#active ?? {};
+    transcoder?.flush();
+    transcoder?.reset();
+    this.#active = format;
+    if (format.clockRateHz === stream.clockRateHz) return;
+    // "When the clock rate changes" there has to be another SSRC, or nobody can tell time by it (RFC 3550 §5.2).
+    if (stream.started) this.#takeAnotherSsrc(stream, this.#now);
+    stream.changeClockRate(format.clockRateHz);
+  }
+
   /** "If a source discovers its own identifier in use by another" it says BYE and takes a new one (RFC 3550 §8.2). */
-  #resolveCollision(stream: OutgoingStream, now: number): void {
+  #takeAnotherSsrc(stream: OutgoingStream, now: number): void {
     this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
     stream.changeSsrc(randomSsrc(this.#context.random, stream.ssrc));
   }

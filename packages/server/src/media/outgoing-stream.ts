@@ -85,11 +85,17 @@ export class OutgoingStream {
     this.#packetUnits = Math.round(options.clockRateHz / 50);
   }
 
-  /** Another codec from the next packet on. */
+  /** Another codec from the next packet on, which goes on by the time that has passed: the source's clock is another. */
   changeClockRate(clockRateHz: number): void {
     if (clockRateHz === this.clockRateHz) return;
     this.clockRateHz = clockRateHz;
     this.#packetUnits = Math.round(clockRateHz / 50);
+    this.restart();
+  }
+
+  /** The next packet goes on by the time that has passed, whatever its own timestamp is. */
+  restart(): void {
+    this.#source = NOBODY;
   }
 
   get ssrc(): number {
@@ -157,22 +163,23 @@ export class OutgoingStream {
   }
 
   /**
-   * Finds the numbers of a packet of our own that follows the last one after `units`, or after a pause.
+   * Finds the numbers of a packet of our own, of `units`, that follows the last one at once, or after a pause.
    *
+   * @param skippedUnits - silence between the last one and this, where we are the source of both
    * @returns whether it is the first one of ours: a talkspurt begins
    */
-  next(units: number, now: number): boolean {
+  next(units: number, now: number, skippedUnits = 0): boolean {
     const first = this.#source !== OURSELVES;
     if (first) {
       this.timestamp = this.#continuedTimestamp(now);
       this.#source = OURSELVES;
       this.#setReference(this.timestamp, now);
     } else {
-      this.timestamp = addToTimestamp(this.#newestTimestamp, units);
+      this.timestamp = addToTimestamp(this.#newestTimestamp, units + skippedUnits);
     }
     this.sequence = addToSequence(this.#newestSequence, 1);
-    this.#packetUnits = units;
     this.#advance(1, now);
+    this.#packetUnits = units;
     return first;
   }
 

@@ -12,6 +12,14 @@ const BITRATES = [
   { upToHz: 16_000, bitrate: 24_000 },
   { upToHz: 48_000, bitrate: 40_000 },
 ];
+/** Narrow, medium, wide, super wide and full band, as libopus counts them, by the highest rate that makes use of them. */
+const BANDWIDTHS = [
+  { upToHz: 8000, bandwidth: 1101 },
+  { upToHz: 12_000, bandwidth: 1102 },
+  { upToHz: 16_000, bandwidth: 1103 },
+  { upToHz: 24_000, bandwidth: 1104 },
+  { upToHz: 48_000, bandwidth: 1105 },
+];
 /** The largest frame of RFC 6716 §3.4, times the six of 20 ms that a packet of 120 ms has. */
 const MAXIMUM_PAYLOAD = 6 * 1275;
 
@@ -55,6 +63,8 @@ export class OpusEncoder implements AudioEncoder {
     calls.opus_encoder_init(this.#state, sampleRateHz, channels, OPUS_APPLICATION_VOIP);
     const own = options.bitrate ?? channels * BITRATES.find(({ upToHz }) => sampleRateHz <= upToHz)!.bitrate;
     this.#set(OPUS_CTL.setBitrate, Math.min(own, receiver.maximumAverageBitrate ?? own));
+    const playable = BANDWIDTHS.find(({ upToHz }) => receiver.maximumPlaybackRateHz <= upToHz)!;
+    this.#set(OPUS_CTL.setMaximumBandwidth, playable.bandwidth);
     this.#set(OPUS_CTL.setComplexity, COMPLEXITY);
     this.#set(OPUS_CTL.setVbr, receiver.wantsConstantBitrate ? 0 : 1);
     this.#set(OPUS_CTL.setDtx, receiver.usesDtx ? 1 : 0);

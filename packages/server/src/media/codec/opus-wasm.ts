@@ -34,6 +34,7 @@ declare const WebAssembly: {
 /** Requests of `opus_encoder_ctl` and `opus_decoder_ctl`. */
 export const OPUS_CTL = {
   setBitrate: 4002,
+  setMaximumBandwidth: 4004,
   setVbr: 4006,
   setComplexity: 4010,
   setInbandFec: 4012,

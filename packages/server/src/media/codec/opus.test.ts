@@ -173,7 +173,7 @@ test("[R7587-6.1-1] parameters of the receiver are taken at their word within li
   fc.assert(fc.property(fc.string(), (text) => void readOpusParameters(text)));
 });
 
-test("[R7587-6.1-2] maxaveragebitrate, cbr and usedtx shape what is sent", () => {
+test("[R7587-6.1-2] maxplaybackrate, maxaveragebitrate, cbr and usedtx shape what is sent", () => {
   const speech = babble(16_000, 2);
   const octets = (fmtp: string) =>
     encodeAll(encoder({ sampleRateHz: 16_000 }, fmtp), speech).map((packet) => packet.length);
@@ -183,6 +183,13 @@ test("[R7587-6.1-2] maxaveragebitrate, cbr and usedtx shape what is sent", () =>
   const silence = encodeAll(encoder({ sampleRateHz: 16_000 }, "usedtx=1"), new Int16Array(32_000));
   assert.ok(silence.filter((packet) => packet.length === 0).length > 70);
   assert.ok(octets("").every((length) => length > 0));
+  const noise = Int16Array.from({ length: 48_000 }, (_, n) => ((n * 7919) % 20_001) - 10_000);
+  const beyond4kHz = (fmtp: string): number => {
+    const audio = decodeAll(decoder(), encodeAll(encoder({}, fmtp), noise)).subarray(9600);
+    // The second difference passes what is high.
+    return audio.reduce((sum, x, n) => sum + ((audio[n + 1] ?? 0) - x) ** 2, 0);
+  };
+  assert.ok(beyond4kHz("maxplaybackrate=8000") < 0.3 * beyond4kHz(""));
 });
 
 test("[R7587-3.3-1] a lost packet is found in the next one's in-band FEC, better than it could be guessed", () => {
