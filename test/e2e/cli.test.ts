@@ -100,6 +100,24 @@ describe("the command line", { concurrency: 2 }, () => {
     for (const about of ["runtime", "data dir", "SIP"]) assert.match(stdout, new RegExp(about, "i"));
   });
 
+  it("doctor says what a recorder's firewall must admit, for sessions from each edge", async () => {
+    const port = await freePort();
+    const edge = { name: "dublin", sip: [`tcp:127.0.0.2:${port}`], publicAddress: "198.51.100.7" };
+    const env = { CALLFORK_EDGES: JSON.stringify([{ ...edge, rtpPorts: "23800-23899" }]) };
+    const ports = ["--rtp-ports", "23700-23799"];
+    const { code, stdout } = await callfork(["doctor", ...(await freeListeners()), ...ports], env);
+    assert.equal(code, 0, stdout);
+    for (const line of [
+      /recorders: udp from 127\.0\.0\.1 port \d+ \(signalling\)/,
+      /recorders: udp from this node ports 23700-23799 \(media\)/,
+      /recorders by edge dublin: tcp from 198\.51\.100\.7 any port \(signalling\)/,
+      new RegExp(`recorders by edge dublin: tcp to 198\\.51\\.100\\.7 port ${port} `),
+      /recorders by edge dublin: udp from 198\.51\.100\.7 ports 23800-23899 \(media\)/,
+    ]) {
+      assert.match(stdout, line);
+    }
+  });
+
   it("doctor and serve name the port that somebody else has: exit code 1, without a stack", async (t) => {
     const other = createServer().listen(0, "127.0.0.1");
     t.after(() => void other.close());
