@@ -9,15 +9,32 @@ export async function freePort(): Promise<number> {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as { port: number };
-    const socket = createSocket("udp4");
-    const bound = await new Promise<boolean>((resolve) => {
-      socket.once("error", () => resolve(false));
-      socket.bind(port, "127.0.0.1", () => resolve(true));
-    });
-    if (bound) await new Promise<void>((resolve) => socket.close(resolve));
+    const bound = await canBind(port);
     await new Promise((resolve) => server.close(resolve));
     if (bound) return port;
   }
+}
+
+/**
+ * The first of four ports for RTP and RTCP of two streams that were free a moment ago. They lie below those that the
+ * kernel gives away, so that nobody gets one of them by chance meanwhile.
+ */
+export async function freeMediaPort(): Promise<number> {
+  for (;;) {
+    const first = 20_000 + 4 * Math.floor(Math.random() * 3_000);
+    const isFree = await Promise.all([0, 1, 2, 3].map((offset) => canBind(first + offset)));
+    if (isFree.every(Boolean)) return first;
+  }
+}
+
+async function canBind(port: number): Promise<boolean> {
+  const socket = createSocket("udp4");
+  const bound = await new Promise<boolean>((resolve) => {
+    socket.once("error", () => resolve(false));
+    socket.bind(port, "127.0.0.1", () => resolve(true));
+  });
+  if (bound) await new Promise<void>((resolve) => socket.close(resolve));
+  return bound;
 }
 
 /** Whether some process listens on a port, as Linux tells without anything being sent there. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Child } from "./child.ts";
-import { freePort, isListening } from "./ports.ts";
+import { freeMediaPort, freePort, isListening } from "./ports.ts";
 import { type Owner, scratchFolder } from "./scratch.ts";
 import { readSippTrace, type TracedMessage } from "./sipp-trace.ts";
 import { voiceFolder } from "./voices.ts";
@@ -56,10 +56,10 @@ export class Sipp {
     for (const [name, bytes] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), bytes);
     const port = options.port ?? (await freePort());
     const { transport = "udp", target, calls = 1 } = options;
-    const media = await freePort();
+    const media = await freeMediaPort();
     const args = [
       ...["-sf", join(SCENARIOS, options.scenario)],
-      ...["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", String(port), "-mp", String(media - (media % 2))],
+      ...["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", String(port), "-mp", String(media)],
       ...["-t", transport === "tcp" ? "t1" : "u1"],
       ...["-m", String(calls), "-r", String(options.rate ?? 100), "-l", String(calls)],
       ...["-timeout", `${TIMEOUT_SECONDS}s`, "-timeout_error", "-nostdin"],
