@@ -1,10 +1,11 @@
 import type { Calls, Forks } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Log, Metrics } from "../observe/index.ts";
-import type { RecordingLibrary } from "../recording-server/index.ts";
+import type { RecordingLibrary, RecordingStreams } from "../recording-server/index.ts";
 import { Gate } from "./http/auth.ts";
 import type { Route } from "./http/route.ts";
 import { createHttpServer } from "./http/server.ts";
+import { Upgrades } from "./http/upgrade.ts";
 import type { ApiStore, CallTraces, Credentials, EdgeView, Readiness } from "./ports.ts";
 import { systemRoutes } from "./system.ts";
 import { accountRoutes } from "./twilio/accounts.ts";
@@ -16,6 +17,7 @@ import { alertRoutes } from "./v1/alerts.ts";
 import { connectorRoutes } from "./v1/connectors.ts";
 import { edgeRoutes } from "./v1/edges.ts";
 import { recordingRoutes } from "./v1/recordings.ts";
+import { listenHandler, streamRoutes } from "./v1/streams.ts";
 import { traceRoutes } from "./v1/traces.ts";
 import { trunkRoutes } from "./v1/trunks.ts";
 
@@ -35,6 +37,7 @@ export interface ApiOptions {
   readonly calls: Calls;
   readonly forks: Forks;
   readonly recordings: RecordingLibrary;
+  readonly streams: RecordingStreams;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly config: Pick<Config, "httpListen" | "publicUrl">;
@@ -91,6 +94,7 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
     calls,
     forks,
     recordings,
+    streams,
     trace,
     readiness,
     metrics,
@@ -115,14 +119,17 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
     ...edgeRoutes({ edges, base: () => base }),
     ...trunkRoutes(own),
     ...recordingRoutes({ recordings, base: () => base }),
+    ...streamRoutes({ recordings, streams, base: () => base }),
     ...alertRoutes(own),
     ...(trace === undefined ? [] : traceRoutes({ trace })),
   ];
+  const upgrades = new Upgrades({ gate, handler: listenHandler(streams), bodyBytes: limits.bodyBytes });
   const app = await createHttpServer({ routes, gate, log, metrics, bodyBytes: limits.bodyBytes, version });
 
   return {
     async listen() {
       const { address: host, port: wanted } = config.httpListen;
+      upgrades.attach(app.server);
       await app.listen({ host, port: wanted });
       const bound = app.server.address();
       const { address, port } =
@@ -133,6 +140,7 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
       return { address, port, url: `http://${name.includes(":") ? `[${name}]` : name}:${port}` };
     },
     async close() {
+      upgrades.close();
       // Whoever is slow with a request, or with reading an answer, must not keep the node from stopping.
       const limit = setTimeout(() => app.server.closeAllConnections(), CLOSE_LIMIT_MS);
       await app.close();

@@ -93,6 +93,29 @@ export function readWebhookUrl(text: string): Read<string> {
     : err("must be an http or https URL, as in https://example.com/recordings");
 }
 
+/** `192.0.2.0/24=strict`, `certificate:sbc.example.com=lenient`, `user:acme=plain` */
+export function readPeerRule(text: string): Read<{
+  readonly by: "address" | "certificate" | "user";
+  readonly is: string;
+  readonly profile: "strict" | "lenient" | "plain";
+}> {
+  const [, by = "address", is = "", profile] =
+    /^(?:(address|certificate|user):)?(.+)=(strict|lenient|plain)$/.exec(text) ?? [];
+  if (profile === undefined)
+    return err(
+      `"${text}" must be a peer and its profile, as in 192.0.2.7=strict or certificate:sbc.example.com=plain`,
+    );
+  if (by === "address") {
+    const range = readAddressRange(is);
+    if (!range.ok) return range;
+  }
+  return ok({
+    by: by as "address" | "certificate" | "user",
+    is,
+    profile: profile as "strict" | "lenient" | "plain",
+  });
+}
+
 export function readStreamUrl(text: string): Read<string> {
   const protocol = URL.parse(text)?.protocol;
   return protocol === "ws:" || protocol === "wss:"

@@ -38,8 +38,20 @@ export class ObjectStoreError extends PlatformError {
   /** What the storage answered, in HTTP; undefined: nothing. */
   readonly status: number | undefined;
 
-  constructor(message: string, options: { readonly cause?: unknown; readonly status?: number | undefined } = {}) {
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly status?: number | undefined } = {},
+  ) {
     super(message, options);
     this.status = options.status;
   }
+}
+
+/** A recording under legal hold was to be deleted. */
+export class RecordingHeldError extends PlatformError {
+  override readonly name = "RecordingHeldError";
+  readonly code = "RECORDING_HELD";
+  readonly fault = "caller";
+  override readonly httpStatus = 409;
+  override readonly publicCode = 98022;
 }

@@ -8,6 +8,7 @@ import type { RecordingFiles } from "./files/recording-files.ts";
 import type { RecordingStreams, StreamConnector } from "./live/stream-ports.ts";
 import type { PeerRule } from "./peers.ts";
 import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+import type { TwinPolicy } from "./stitching/twins.ts";
 import type { RecordingWebhook } from "./webhooks.ts";
 
 export interface RecordingServerOptions {
@@ -23,6 +24,8 @@ export interface RecordingServerOptions {
   readonly allowedAddresses: readonly string[];
   /** true: RFC 7866 to the letter; false: what deployed clients send is accepted, with a warning on the recording. */
   readonly strict: boolean;
+  /** What is done with an INVITE that begins once more what its sender began within two seconds. Default "keep". */
+  readonly twins?: TwinPolicy | undefined;
   /** How single recording clients are taken; the first rule that fits counts, `strict` says it for all others. */
   readonly peers?: readonly PeerRule[] | undefined;
   readonly clock: Clock;

@@ -12,11 +12,14 @@ import type { HeaderParty } from "./header-parties.ts";
 import type { Knowledge } from "./metadata-log.ts";
 import type { RecordingMarker, RecordingRecord, TrackDetail, TrackRecord } from "./ports.ts";
 import type { RecordedTrack } from "./recorded-track.ts";
+import { BRIDGE_KEY } from "./stitching/belonging.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
 import type { RecordingWarning } from "./warnings.ts";
 
 const MAX_EXTENSION_ENTRIES = 200;
 const MAX_EXTENSION_LENGTH = 4_096;
+/** Comings and goings of one participant that are told. */
+const MAX_PRESENCES = 64;
 
 export interface IdentifiedParty extends HeaderParty {
   readonly participantId: string;
@@ -26,6 +29,9 @@ export interface IdentifiedParty extends HeaderParty {
 export interface RecordParts {
   readonly sid: string;
   readonly accountSid: string;
+  readonly partOf: string | undefined;
+  /** What the INVITE tells that ties recordings of one call together. */
+  readonly bridgeReference: string | undefined;
   readonly source: RecordingRecord["source"];
   /** When the INVITE came: the row's time until a packet has. Then the row starts where its audio does. */
   readonly startTime: number;
@@ -62,7 +68,11 @@ export function buildRecord(parts: RecordParts): RecordingRecord {
     tracks,
     markers: parts.markers,
     warnings: parts.warnings,
-    extensionData: extensionData(state),
+    extensionData: {
+      ...(parts.bridgeReference !== undefined && { [BRIDGE_KEY]: parts.bridgeReference }),
+      ...extensionData(state),
+    },
+    ...(parts.partOf !== undefined && { partOf: parts.partOf }),
   };
 }
 
@@ -71,11 +81,19 @@ function participantRecords({ knowledge, headerParties }: RecordParts): Recordin
   if (named.length === 0) {
     return headerParties.map(({ participantId, aor, name }) => ({ participantId, aor, name }));
   }
-  return named.map(({ participantId, aor, normalizedAor, name }) => ({
-    participantId,
-    aor: normalizedAor || aor,
-    name: name ?? null,
-  }));
+  return named.map(({ participantId, aor, normalizedAor, name, sessions }) => {
+    const presence = sessions
+      .flatMap(({ intervals }) =>
+        intervals.map(({ fromMs, untilMs }) => ({ from: fromMs, until: untilMs ?? null })),
+      )
+      .slice(0, MAX_PRESENCES);
+    return {
+      participantId,
+      aor: normalizedAor || aor,
+      name: name ?? null,
+      ...(presence.length > 0 && { presence }),
+    };
+  });
 }
 
 /** Who records to us. */

@@ -11,6 +11,7 @@ import type { IntakeOptions } from "./intake.ts";
 import type { RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 import type { PeerProfile } from "./peers.ts";
 import type { MetadataVersion, RecordingRecord, RecordingStore } from "./ports.ts";
+import { Stitcher } from "./stitching/stitcher.ts";
 import { recordingCallback } from "./webhooks.ts";
 
 /** How often a row is tried to be saved at the end, a second apart and then twice as long each time. */
@@ -20,6 +21,7 @@ const LAST_SAVES = 4;
 export class RecorderHouse {
   readonly media: MediaPlane;
   readonly store: RecordingStore;
+  readonly stitcher: Stitcher;
   readonly files: RecordingFiles;
   readonly accountSid: string;
   readonly clock: Clock;
@@ -33,6 +35,7 @@ export class RecorderHouse {
     this.#options = options;
     this.media = options.media;
     this.store = options.store;
+    this.stitcher = new Stitcher(options.store);
     this.files = options.files ?? plainFiles(options.folder);
     this.accountSid = options.accountSid;
     this.clock = options.clock;

@@ -14,6 +14,7 @@ import { RecorderHouse } from "./recorder-house.ts";
 import { Recording } from "./recording.ts";
 import { rejectInvite } from "./refuse.ts";
 import { repairRecording } from "./repair.ts";
+import { Twins } from "./stitching/twins.ts";
 import { TrackWriter } from "./tracks/writer.ts";
 import type { WarningCode } from "./warnings.ts";
 
@@ -42,6 +43,7 @@ class Recorder implements RecordingServer {
   readonly #house: RecorderHouse;
   readonly #isAllowed: (address: string) => boolean;
   readonly #peers: Peers;
+  readonly #twins = new Twins();
   readonly #live = new Map<string, Recording>();
   readonly #closed = new Set<() => void>();
   #writer: TrackWriter | undefined;
@@ -143,6 +145,18 @@ class Recorder implements RecordingServer {
       noted.push(["OFFER_MISSING", "the INVITE has no session description: the offer was ours"]);
     }
     for (const warning of invite.warnings) noted.push(["BODY_REPAIRED", warning]);
+    const twin = this.#twins.seen(
+      invite.flow.remoteAddress,
+      invite.callId,
+      read.intake.metadata?.document,
+      this.#options.clock.wallNow(),
+    );
+    if (twin !== undefined) {
+      const message = `the same session is recorded already, by Call-ID ${twin.slice(0, 128)}`;
+      // RFC 3261 §8.2.2.2: a request that comes twice, merged.
+      if (this.#options.twins === "refuse") return { status: 482, message, reason: "twin" };
+      noted.push(["TWIN_SESSION", message]);
+    }
     this.#record(invite, intakeOptions, read.intake, noted);
     return undefined;
   }

@@ -29,6 +29,7 @@ import { RecordingNotes } from "./recording-notes.ts";
 import { answerOf, rejectInvite } from "./refuse.ts";
 import { SnapshotRequest } from "./snapshot-request.ts";
 import { nextRecordingState, type RecordingInput, type RecordingState } from "./state.ts";
+import { bridgeReference, relatedFilters } from "./stitching/belonging.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
 import type { WarningCode } from "./warnings.ts";
@@ -71,6 +72,9 @@ export class Recording {
   #offered = false;
   #parties: readonly IdentifiedParty[] = [];
   #cut: WarningCode | undefined;
+  #partOf: string | undefined;
+  /** By which a first recording of the call was looked for last. */
+  #identities = "";
   #key: KeyObject | undefined;
   #snapshot: SnapshotRequest | undefined;
 
@@ -197,8 +201,22 @@ export class Recording {
     this.#house.onStarted();
     this.#options.onAnswered();
     // After the 200: what is refused or cancelled until then was no recording.
-    void this.#enqueue(() => this.record().then((record) => this.#house.saveWithNews(record)), undefined);
+    void this.#enqueue(async () => {
+      await this.#stitch();
+      await this.#house.saveWithNews(await this.record());
+    }, undefined);
     return undefined;
+  }
+
+  /** Looks for the first recording of the same call, until there is one. */
+  async #stitch(): Promise<void> {
+    if (this.#partOf !== undefined) return;
+    const record = await this.record();
+    const identities = JSON.stringify(relatedFilters(record));
+    if (identities === this.#identities) return;
+    this.#identities = identities;
+    this.#partOf = await this.#house.stitcher.headOf(record, this.#house.clock.wallNow());
+    if (this.#partOf !== undefined) this.#log.info({ partOf: this.#partOf }, "another part of a call");
   }
 
   /** Without metadata that names anybody, header fields may (who they are is kept even if it comes later). */
@@ -257,7 +275,13 @@ export class Recording {
       return { status: 500 };
     }
     if (prepared !== undefined) this.#lines.commit(prepared);
-    if (metadata !== undefined) this.#metadata.commit(metadata);
+    if (metadata !== undefined) {
+      this.#metadata.commit(metadata);
+      void this.#enqueue(async () => {
+        await this.#stitch();
+        if (this.#partOf !== undefined) await this.#save(undefined, undefined);
+      }, undefined);
+    }
     for (const [code, message] of intake.warnings) this.#notes.warnings.add(code, message);
     this.#notes.granted(prepared, metadata);
     if (metadata?.needsSnapshot === true) {
@@ -385,6 +409,8 @@ export class Recording {
   ): RecordingRecord {
     return buildRecord({
       sid: this.sid,
+      partOf: this.#partOf,
+      bridgeReference: bridgeReference(this.#options.invite.request),
       accountSid: this.#house.accountSid,
       source: sourceOf(this.#options.invite, this.#metadata.dialect),
       startTime: this.#startTime,

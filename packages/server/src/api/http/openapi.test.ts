@@ -109,6 +109,8 @@ test("the routes of the design are there", async () => {
     [`${root}/Keys/{KeySid}.json`]: "delete,get",
     "/v1/Connectors": "get,post",
     "/v1/Connectors/{SidOrName}": "delete,get,post",
+    "/v1/Edges": "get",
+    "/v1/Edges/{Name}": "get",
     "/v1/Trunks": "get,post",
     "/v1/Trunks/{SidOrName}": "delete,get,post",
     "/v1/Recordings": "get",
@@ -118,6 +120,8 @@ test("the routes of the design are there", async () => {
     "/v1/Recordings/{RecordingSid}/Metadata.xml": "get",
     "/v1/Recordings/{RecordingSid}/Metadata.json": "get",
     "/v1/Recordings/{RecordingSid}/Vcon.json": "get",
+    "/v1/Recordings/{RecordingSid}/Streams": "get,post",
+    "/v1/Recordings/{RecordingSid}/Streams/{SidOrName}": "get,post",
     "/v1/Alerts": "get",
     "/v1/Alerts/{AlertSid}": "get",
   };

@@ -15,6 +15,7 @@ import { createLog, createMetrics, PlatformError } from "../../observe/index.ts"
 import type { MediaFile, RecordingLibrary, RecordingRecord } from "../../recording-server/index.ts";
 import { type ApiOptions, createApi } from "../create.ts";
 import type { Credentials, Principal } from "../ports.ts";
+import { FakeStreams } from "./fake-streams.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 export const ACCOUNT_SID = `AC${"a".repeat(32)}`;
@@ -333,6 +334,7 @@ export async function fakeApi(wish: Partial<ApiOptions> = {}) {
   const calls = new FakeCalls(store);
   const forks = new FakeForks(store, calls);
   const recordings = new FakeRecordings();
+  const streams = new FakeStreams(ACCOUNT_SID, `RE${"5".repeat(32)}`);
   const logins: string[] = [];
   const credentials: Credentials = {
     async authenticate(username, password): Promise<Principal | undefined> {
@@ -350,6 +352,7 @@ export async function fakeApi(wish: Partial<ApiOptions> = {}) {
     calls,
     forks,
     recordings,
+    streams,
     metrics: createMetrics(),
     log: createLog({ level: "debug", destination: { write: (line) => void lines.push(line) } }),
     config: { httpListen: { address: "127.0.0.1", port: 0 }, publicUrl: "http://127.0.0.1:0" },
@@ -383,7 +386,7 @@ export async function fakeApi(wish: Partial<ApiOptions> = {}) {
       json: () => JSON.parse(text) as Record<string, unknown>,
     };
   };
-  return { api, ask, store, calls, forks, recordings, lines, logins };
+  return { api, ask, store, calls, forks, recordings, streams, lines, logins };
 }
 
 function formText(fields: Record<string, string | readonly string[]>): string {

@@ -153,3 +153,17 @@ test("whatever the parts: every track is there once, and no two on a channel ove
     }),
   );
 });
+
+test("a twin is named and heard nowhere", () => {
+  const warnings = [{ code: "TWIN_SESSION", message: "", time: 0 }];
+  const whole = wholeOf([
+    part("RE1", 1_000),
+    part("RE2", 1_500, { warnings, participants: [party("alice")] }),
+  ]);
+  assert.deepEqual(
+    whole.parts.map(({ sid }) => sid),
+    ["RE1", "RE2"],
+  );
+  assert.equal(whole.channels, 2);
+  assert.deepEqual(whole.timeline, []);
+});

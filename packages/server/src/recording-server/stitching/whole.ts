@@ -24,7 +24,7 @@ export interface Presence {
 export interface Whole {
   /** The first of them. */
   readonly head: RecordingRecord;
-  /** All of them, in the order in which they began. */
+  /** All of them, in the order in which they began; twins too, whose tracks and parties are left out below. */
   readonly parts: readonly RecordingRecord[];
   readonly startTime: number;
   readonly endTime: number | null;
@@ -71,6 +71,7 @@ function placed(parts: readonly RecordingRecord[], startTime: number): readonly 
   const lanes: { readonly label: string; endMs: number }[] = [];
   const found: WholeTrack[] = [];
   for (const part of parts) {
+    if (isTwin(part)) continue;
     const shift = part.startTime - startTime;
     // Within one part every track has a channel of its own.
     const taken = new Set<number>();
@@ -88,6 +89,10 @@ function placed(parts: readonly RecordingRecord[], startTime: number): readonly 
   return found.sort((a, b) => a.channel - b.channel || a.startOffsetMs - b.startOffsetMs);
 }
 
+/** The same session, sent twice: what it holds is there already. */
+const isTwin = ({ warnings }: RecordingRecord): boolean =>
+  warnings.some(({ code }) => code === "TWIN_SESSION");
+
 /** What is not over is in progress; what is worst of the rest is said of all. */
 function statusOf(parts: readonly RecordingRecord[]): RecordingRecord["status"] {
   const has = (status: RecordingRecord["status"]): boolean => parts.some((part) => part.status === status);
@@ -98,6 +103,7 @@ function statusOf(parts: readonly RecordingRecord[]): RecordingRecord["status"] 
 
 function presencesOf(parts: readonly RecordingRecord[]): readonly Presence[] {
   return parts
+    .filter((part) => !isTwin(part))
     .flatMap((part) =>
       part.participants.flatMap(({ participantId, aor, name, presence }) => {
         const times = presence ?? [{ from: part.startTime, until: part.endTime }];
