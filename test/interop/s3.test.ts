@@ -165,7 +165,9 @@ describe("recordings in object storage: OpenStack Swift's S3 interface", {
     const secret = Buffer.from((await bucket.getObjectArrayBuffer(`calls/2026/${sealed}/1-inbound.wav`))!);
     assert.equal(secret.indexOf(contents["1-inbound.wav"].subarray(100, 132)), -1);
 
-    await files.remove(plain, await store.keeping.storedFiles(plain));
+    const objects = (await store.keeping.storedFiles(plain)).map(({ object }) => object);
+    await files.remove(plain, objects);
+    assert.deepEqual(await files.leftOf(plain, objects), []);
     assert.equal(await bucket.objectExists(`calls/2026/${plain}/1-inbound.wav`), false);
     assert.equal(await bucket.objectExists(`calls/2026/${sealed}/1-inbound.wav`), true);
   });

@@ -1,3 +1,5 @@
+export { type Actor, Archive, type ArchiveOptions, type RecordingArchive } from "./archive/archive.ts";
+export { Mover } from "./archive/mover.ts";
 export type {
   AuditAction,
   AuditEntry,
@@ -6,6 +8,9 @@ export type {
   RetentionRule,
   StoredFile,
 } from "./archive/ports.ts";
+export type { ObjectStore, ObjectStoreOptions } from "./files/object-store.ts";
+export { RecordingFiles } from "./files/recording-files.ts";
+export { openS3 } from "./files/s3-store.ts";
 export {
   type RecordingStreams,
   STREAM_TRACKS,

@@ -24,6 +24,16 @@ async function opened(t: TestContext, wish: Partial<StoreOptions> = {}) {
 const done = (number: number, change: Partial<RecordingRecord> = {}) =>
   recordingRecord(number, { status: "completed", endTime: 5_000, durationMs: 10, ...change });
 
+const deletion = (recordingSid: string) => ({
+  accountSid: ACCOUNT,
+  recordingSid,
+  time: 5,
+  action: "deleted" as const,
+  actor: "SK1",
+  address: null,
+  detail: null,
+});
+
 test("keys are sealed, come back, are sealed anew under a new master key, and are gone when deletion begins", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "callfork-keys-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,9 +64,9 @@ test("keys are sealed, come back, are sealed anew under a new master key, and ar
   t.after(() => third.close());
   assert.deepEqual(await third.keeping.findKey(sid), Uint8Array.from(key));
   assert.equal((await third.keeping.keeping([sid]))[0]?.isSealed, true);
-  assert.equal(await third.keeping.beginDeletion(sid, 7), true);
+  assert.equal(await third.keeping.beginDeletion(deletion(sid)), true);
   assert.equal(await third.keeping.findKey(sid), undefined);
-  assert.deepEqual(await third.keeping.deletions(), [{ recordingSid: sid, files: [] }]);
+  assert.deepEqual(await third.keeping.deletions(), [sid]);
   await third.recordings.deleteRecording(sid);
   assert.deepEqual(await third.keeping.deletions(), []);
 });
@@ -67,33 +77,40 @@ test("a hold keeps a recording from deletion until it is lifted; a deletion that
   await recordings.saveRecording(done(1));
   assert.equal(await keeping.hold(sid, { reason: "case 7", since: 4 }), true);
   assert.deepEqual((await keeping.keeping([sid]))[0]?.legalHold, { reason: "case 7", since: 4 });
-  assert.equal(await keeping.beginDeletion(sid, 5), false);
+  assert.equal(await keeping.beginDeletion(deletion(sid)), false);
   await keeping.setRetention("a", [{ recordingSid: sid, deleteAt: 1 }]);
   assert.deepEqual(await keeping.expired(10, 10), []);
   await recordings.saveRecording(done(1, { warnings: [] }));
-  assert.equal(await keeping.beginDeletion(sid, 5), false, "the row saved again is still held");
+  assert.equal(await keeping.beginDeletion(deletion(sid)), false, "the row saved again is still held");
   assert.equal(await keeping.hold(sid, null), true);
   assert.deepEqual(
     (await keeping.expired(10, 10)).map((record) => record.sid),
     [sid],
   );
-  assert.equal(await keeping.beginDeletion(sid, 5), true);
+  assert.equal(await keeping.beginDeletion(deletion(sid)), true);
   assert.equal(await keeping.hold(sid, { reason: "late", since: 6 }), false);
+  assert.equal(await keeping.beginDeletion(deletion(sid)), false, "it has begun");
+  assert.equal(
+    (await keeping.audit(ACCOUNT, sid, { offset: 0, limit: 9 })).length,
+    1,
+    "what began is told once",
+  );
   assert.equal(await keeping.hold("RE0", { reason: "none", since: 6 }), false);
   await recordings.saveRecording(recordingRecord(2));
-  assert.equal(await keeping.beginDeletion(recordingRecord(2).sid, 5), false, "nor one in progress");
+  assert.equal(await keeping.beginDeletion(deletion(recordingRecord(2).sid)), false, "nor one in progress");
 });
 
 test("retention: rules, whom they were not applied to yet, and what has expired", async (t) => {
   const { recordings, keeping } = await opened(t);
   const rule = await keeping.addRetentionRule({
     accountSid: ACCOUNT,
-    number: "+1555*",
+    number: "+1 (555)*",
     label: null,
     connectorName: null,
     retentionDays: 30,
     dateCreated: 1,
   });
+  assert.equal(rule.number, "+1555*");
   assert.match(rule.sid, /^RR[0-9a-f]{32}$/);
   assert.deepEqual(await keeping.retentionRules(), [rule]);
   assert.deepEqual(await keeping.retentionRules(OTHER_ACCOUNT), []);

@@ -1,6 +1,7 @@
 import type { Selectable } from "kysely";
 import type { KeepingStore, RecordingKeeping, RetentionRule, StoredFile } from "../recording-server/index.ts";
 import { readJson, type StoreContext } from "./context.ts";
+import { foldNumber, termsOf } from "./recording-terms.ts";
 import type { RecordingsTable } from "./recordings.ts";
 import type { RecordingKeepingRow, RetentionRuleRow } from "./schema.ts";
 import type { SecretPlace } from "./vault.ts";
@@ -58,25 +59,44 @@ export function keepingTable(
       return numUpdatedRows > 0n;
     },
 
-    beginDeletion: async (sid, at) => {
+    beginDeletion: async ({ accountSid, recordingSid: sid, time, action, actor, address, detail }) => {
       const over = db.selectFrom("recordings").select("sid").where("status", "!=", "in-progress");
-      const { numUpdatedRows } = await db
-        .updateTable("recording_keeping")
-        .set({ deleting_since: at, sealed_key: null })
+      const deletable = db
+        .selectFrom("recording_keeping")
         .where("recording_sid", "=", sid)
         .where("hold_since", "is", null)
-        .where("recording_sid", "in", over.where("sid", "=", sid))
-        .executeTakeFirst();
-      return numUpdatedRows > 0n;
+        .where("deleting_since", "is", null)
+        .where("recording_sid", "in", over.where("sid", "=", sid));
+      const note = db
+        .insertInto("recording_audit")
+        .columns(["account_sid", "recording_sid", "time", "action", "actor", "address", "detail"])
+        .expression(
+          deletable.select(({ val }) => [
+            val(accountSid).as("account_sid"),
+            "recording_sid",
+            val(time).as("time"),
+            val(action as string).as("action"),
+            val(actor).as("actor"),
+            val(address).as("address"),
+            val(detail).as("detail"),
+          ]),
+        );
+      const begin = db
+        .updateTable("recording_keeping")
+        .set({ deleting_since: time, sealed_key: null })
+        .where("recording_sid", "in", deletable.select("recording_sid"))
+        .returning("recording_sid");
+      const [, begun] = await engine.atomically([note, begin]);
+      return begun !== undefined && begun.length > 0;
     },
     deletions: async () => {
       const rows = await db
         .selectFrom("recording_keeping")
-        .select(["recording_sid", "files"])
+        .select("recording_sid")
         .where("deleting_since", ">=", 0)
         .limit(500)
         .execute();
-      return rows.map(({ recording_sid, files }) => ({ recordingSid: recording_sid, files: filesOf(files) }));
+      return rows.map(({ recording_sid }) => recording_sid);
     },
     expired: async (at, limit) => {
       const rows = await ended()
@@ -110,6 +130,7 @@ export function keepingTable(
       return records.map((record) => ({
         record,
         connectorName: connectors.get(record.source.callId) ?? null,
+        numbers: termsOf(record).flatMap(({ kind, value }) => (kind === "number" ? [value] : [])),
       }));
     },
     setRetention: async (version, entries) => {
@@ -127,8 +148,9 @@ export function keepingTable(
       if (accountSid !== undefined) query = query.where("account_sid", "=", accountSid);
       return (await query.orderBy("seq").execute()).map(ruleOf);
     },
-    addRetentionRule: async (rule) => {
+    addRetentionRule: async (wish) => {
       const sid = names.sid("RR");
+      const rule = { ...wish, number: wish.number === null ? null : foldNumber(wish.number) };
       await db
         .insertInto("retention_rules")
         .values({

@@ -67,7 +67,7 @@ function numberValues(aor: string): readonly string[] {
 /** `+1 (555) 010-0` is `+15550100`; an address loses its parameters and its case. */
 export function foldNumber(text: string): string {
   const trimmed = text.trim().toLowerCase();
-  if (/^\+?[\d\s().-]+$/.test(trimmed)) return trimmed.replace(/[^\d+]/g, "");
+  if (/^\+?[\d\s().-]+\*?$/.test(trimmed)) return trimmed.replace(/[^\d+*]/g, "");
   return trimmed.replace(/^<|>$/g, "").split(";")[0]!;
 }
 

@@ -59,6 +59,15 @@ export interface RetentionRule {
   readonly dateCreated: number;
 }
 
+/** What rules look at. */
+export interface RetentionCase {
+  readonly record: RecordingRecord;
+  /** The connector that our own client sent it by. */
+  readonly connectorName: string | null;
+  /** Addresses and numbers of its participants, in the form that rules have theirs in. */
+  readonly numbers: readonly string[];
+}
+
 export interface Page {
   readonly offset: number;
   readonly limit: number;
@@ -74,22 +83,24 @@ export interface KeepingStore {
   /** @returns false when there is no such recording, or its deletion has begun */
   hold(recordingSid: string, hold: RecordingKeeping["legalHold"]): Promise<boolean>;
 
-  /** The point of no return: destroys the key. @returns false when it is held, in progress, or not there */
-  beginDeletion(recordingSid: string, now: number): Promise<boolean>;
-  /** Recordings whose deletion began and did not end, with the objects that are left of them. */
-  deletions(): Promise<readonly { readonly recordingSid: string; readonly files: readonly StoredFile[] }[]>;
+  /**
+   * The point of no return: destroys the key, and says so in the audit trail, both or nothing.
+   *
+   * @returns false when it is held, in progress, being deleted, or not there
+   */
+  beginDeletion(entry: AuditEntry): Promise<boolean>;
+  /** Recordings whose deletion began and did not end. */
+  deletions(): Promise<readonly string[]>;
   /** Ended recordings, not held, whose time has come. */
   expired(now: number, limit: number): Promise<readonly RecordingRecord[]>;
-  /** Ended recordings that rules of another version were applied to, or none, and the connectors they came by. */
-  retentionOutdated(
-    version: string,
-    limit: number,
-  ): Promise<readonly { readonly record: RecordingRecord; readonly connectorName: string | null }[]>;
+  /** Ended recordings that rules of another version were applied to, or none. */
+  retentionOutdated(version: string, limit: number): Promise<readonly RetentionCase[]>;
   setRetention(
     version: string,
     entries: readonly { readonly recordingSid: string; readonly deleteAt: number | null }[],
   ): Promise<void>;
   retentionRules(accountSid?: string): Promise<readonly RetentionRule[]>;
+  /** The number comes back in the form that is compared. */
   addRetentionRule(rule: Omit<RetentionRule, "sid">): Promise<RetentionRule>;
   deleteRetentionRule(accountSid: string, sid: string): Promise<boolean>;
 

@@ -1,7 +1,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { KeepingStore, StoredFile } from "../archive/ports.ts";
+import type { KeepingStore } from "../archive/ports.ts";
 import { ObjectStoreError } from "../errors.ts";
 import { openLocalSource } from "./byte-source.ts";
 import { type FileReader, readerOf } from "./file-reader.ts";
@@ -106,13 +106,22 @@ export class RecordingFiles {
   }
 
   /** Removes everything, the objects named included. */
-  async remove(sid: string, stored: readonly StoredFile[]): Promise<void> {
+  async remove(sid: string, objects: readonly string[]): Promise<void> {
     this.#keys.delete(sid);
     await this.removeLocal(sid);
-    if (stored.length === 0) return;
+    if (objects.length === 0) return;
     if (this.objects === undefined) {
       throw new ObjectStoreError(`files of ${sid} are in object storage, and none is configured`);
     }
-    for (const { object } of stored) await this.objects.remove(object);
+    for (const object of objects) await this.objects.remove(object);
+  }
+
+  /** What is still there of what was removed, by name. */
+  async leftOf(sid: string, objects: readonly string[]): Promise<readonly string[]> {
+    const left = (await this.local(sid)).map(({ file }) => file);
+    for (const object of objects) {
+      if ((await this.objects?.head(object)) !== undefined) left.push(object);
+    }
+    return left;
   }
 }
