@@ -15,6 +15,7 @@ import type { PacketBatch, PortIndex } from "../net/index.ts";
 import { type ForkFormat, ForkFormats } from "./fork-formats.ts";
 import type { MediaContext } from "./media-context.ts";
 import { firstSequence, OutgoingStream } from "./outgoing-stream.ts";
+import { HeldRuns, PacketRun } from "./packet-run.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { RtcpPath } from "./rtcp-path.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
@@ -51,9 +52,18 @@ export class Fork implements PortOwner, TranscodedSink {
   #dropped = 0;
   #rejected = 0;
   #withholds = false;
+  readonly #held: HeldRuns;
+  #run: PacketRun | undefined;
   #withheld = 0;
 
-  constructor(context: MediaContext, id: MediaId, rtpPort: PortIndex, rtcpPort: PortIndex) {
+  constructor(
+    context: MediaContext,
+    id: MediaId,
+    rtpPort: PortIndex,
+    rtcpPort: PortIndex,
+    held: HeldRuns = new HeldRuns(),
+  ) {
+    this.#held = held;
     this.#context = context;
     this.id = id;
     this.rtpPort = rtpPort;
@@ -64,6 +74,8 @@ export class Fork implements PortOwner, TranscodedSink {
   /** May be told again when the recorder changes its answer: the stream goes on with its SSRC and sequence. */
   start(connection: ForkConnection): void {
     const { remote, clockRateHz, cname } = connection;
+    // What waits belongs to the time before.
+    this.#useRun(connection.batching !== false);
     this.#context.io.setPeer(this.rtpPort, remote.address, remote.rtpPort, true);
     this.#rtcp.expect(remote.address, remote.rtcpPort);
     this.#formats.use(connection);
@@ -111,7 +123,11 @@ export class Fork implements PortOwner, TranscodedSink {
     stream.map(ssrc, sequence, rtpTimestamp(bytes, at), now);
     const length = RTP_FIXED_HEADER_LENGTH + end - start;
     const { sender } = this.#srtp;
-    const copy = this.#context.io.reserve(sender === undefined ? length : length + sender.rtpOverhead);
+    const room = sender === undefined ? length : length + sender.rtpOverhead;
+    const run = this.#run;
+    const held =
+      run === undefined ? -1 : run.begin(room, rtpMarker(bytes, at), format.payloadType, stream.timestamp);
+    const copy = held < 0 ? this.#context.io.reserve(room) : held;
     if (copy < 0) {
       this.#dropped++;
       return;
@@ -126,8 +142,10 @@ export class Fork implements PortOwner, TranscodedSink {
       stream.ssrc,
     );
     bytes.copyWithin(copy + RTP_FIXED_HEADER_LENGTH, at + start, at + end);
-    if (sender === undefined) this.#context.io.send(this.rtpPort, copy, length);
-    else if (!sendProtected(this.#context.io, this.rtpPort, sender, bytes, copy, length)) this.#dropped++;
+    const protectedLength = sender === undefined ? length : sender.protectRtp(bytes, copy, length);
+    if (protectedLength < 0) this.#dropped++;
+    else if (run !== undefined && held >= 0) run.end(protectedLength, now);
+    else this.#context.io.send(this.rtpPort, copy, protectedLength);
     stream.count(end - start, now);
     if (stream.packets === 1) this.#reporter?.start(now, true);
   }
@@ -137,6 +155,7 @@ export class Fork implements PortOwner, TranscodedSink {
     const stream = this.#stream;
     const format = this.#active;
     if (stream === undefined || format === undefined) return;
+    this.#run?.flush();
     const now = this.#now;
     if (skippedUnits < 0) stream.restart();
     const isFirst = stream.next(units, now, Math.max(0, skippedUnits));
@@ -202,7 +221,7 @@ export class Fork implements PortOwner, TranscodedSink {
     return {
       received: receivedStats(undefined, wallAt),
       sent: sentStats(this.#stream, this.#remoteReport, wallAt),
-      dropped: this.#dropped,
+      dropped: this.#dropped + (this.#run?.dropped ?? 0),
       rejected: this.#rejected,
       withheld: this.#withheld,
       transcoding: this.#formats.transcoding(this.#active),
@@ -215,7 +234,19 @@ export class Fork implements PortOwner, TranscodedSink {
     this.#now = now;
     if (!this.#withholds) this.#active?.transcoder?.flush();
     this.#formats.close();
+    this.#useRun(false);
     if (stream !== undefined) this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
+  }
+
+  #useRun(wanted: boolean): void {
+    const run = this.#run;
+    run?.flush();
+    if (wanted === (run !== undefined)) return;
+    if (run !== undefined) {
+      run.close();
+      this.#dropped += run.dropped;
+    }
+    this.#run = wanted ? PacketRun.create(this.#context.io, this.rtpPort, this.#held) : undefined;
   }
 
   /** Packets of another format come: what the one before holds back goes first. */
@@ -232,6 +263,7 @@ export class Fork implements PortOwner, TranscodedSink {
 
   /** "If a source discovers its own identifier in use by another" it says BYE and takes a new one (RFC 3550 §8.2). */
   #takeAnotherSsrc(stream: OutgoingStream, now: number): void {
+    this.#run?.flush();
     this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
     stream.changeSsrc(randomSsrc(this.#context.random, stream.ssrc));
   }

@@ -3,6 +3,7 @@ import { ListenError, type PacketBatch, type PacketIoHandlers, type PortIndex } 
 import { Fork } from "./fork.ts";
 import { Leg } from "./leg.ts";
 import type { MediaContext } from "./media-context.ts";
+import { HeldRuns } from "./packet-run.ts";
 import { PacketSink } from "./packet-sink.ts";
 import { Passage } from "./passage.ts";
 import { Player } from "./player.ts";
@@ -31,6 +32,7 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #rtcpOwners: (PortOwner | undefined)[] = [];
   readonly #forkLegs = new Map<MediaId, Leg>();
   readonly #playing = new Map<Leg, number>();
+  readonly #held = new HeldRuns();
   readonly #sinks = new Map<number, PacketSink>();
   #dirtySinks: PacketSink[] = [];
   #flushAt = Number.POSITIVE_INFINITY;
@@ -60,6 +62,7 @@ export class MediaEngine implements PacketIoHandlers {
   onWake(now: number): void {
     if (now >= this.#playAt) this.#runPlayers(now);
     if (now >= this.#flushAt) this.#flushSinks();
+    this.#held.flushDue(now);
     if (now >= this.#tickAt) {
       for (const owner of this.#owners.values()) owner.onTick(now);
       this.#tickAt = this.#owners.size === 0 ? Number.POSITIVE_INFINITY : now + TICK_MS;
@@ -176,7 +179,7 @@ export class MediaEngine implements PacketIoHandlers {
     this.#open(command, command.pair, (rtpPort, rtcpPort) => {
       const leg = this.#owners.get(command.leg);
       if (!(leg instanceof Leg)) return undefined;
-      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort);
+      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort, this.#held);
       this.#forkLegs.set(fork.id, leg);
       (command.track === "inbound" ? leg.inboundForks : leg.outboundForks).push(fork);
       return fork;
@@ -288,7 +291,7 @@ export class MediaEngine implements PacketIoHandlers {
   }
 
   #arm(): void {
-    this.#context.io.wakeAt(Math.min(this.#playAt, this.#flushAt, this.#tickAt));
+    this.#context.io.wakeAt(Math.min(this.#playAt, this.#flushAt, this.#tickAt, this.#held.dueAt));
   }
 }
 

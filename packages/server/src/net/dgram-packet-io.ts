@@ -175,6 +175,13 @@ class DgramPacketIo implements PacketIo {
     else port.socket.send(this.slab, offset, length, port.remotePort, port.address);
   }
 
+  /** The slab changes places: nothing in it outlasts a turn. */
+  hold(): number {
+    return -1;
+  }
+
+  release(): void {}
+
   sendSegments(index: PortIndex, offset: number, length: number, segmentLength: number): void {
     for (let at = 0; at < length; at += segmentLength) this.send(index, offset + at, segmentLength);
   }

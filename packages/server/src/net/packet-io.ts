@@ -126,6 +126,16 @@ export interface PacketIo {
    */
   reserve(length: number): number;
 
+  /**
+   * Room in the slab that stays the caller's beyond this turn.
+   *
+   * @returns its offset, or −1 when there is none; there is none without `joinsSegments`
+   */
+  hold(length: number): number;
+
+  /** Gives back what `hold` gave. */
+  release(offset: number): void;
+
   /** The slab of this turn, for turns without a batch. */
   readonly slab: Uint8Array;
 

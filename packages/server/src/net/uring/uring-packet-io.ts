@@ -29,6 +29,9 @@ export interface UringPacketIoOptions {
 
 const RECEIVE_BUFFERS = 4096;
 const SEND_BYTES = 1024 * 1024;
+/** What can be held beyond a turn: places of equal size. */
+const HOLD_BYTES = 1536;
+const HOLDS = 8192;
 const SUBMISSIONS = 1024;
 const COMPLETIONS = 16_384;
 const MAX_PORTS = 16_384;
@@ -94,7 +97,10 @@ export class UringPacketIo implements PacketIo {
   /** Of `slab`. */
   readonly #base: number;
   readonly #sendFrom: number;
+  readonly #sendTo: number;
   #sendAt: number;
+  #holds = 0;
+  readonly #freeHolds: number[] = [];
   /** Addresses of the ports' peers. */
   readonly #peers = new DataView(new ArrayBuffer(MAX_PORTS * SOCKADDR_BYTES));
   readonly #peersAt: number;
@@ -132,12 +138,15 @@ export class UringPacketIo implements PacketIo {
     try {
       const count = options.receiveBuffers ?? RECEIVE_BUFFERS;
       const receiveBytes = count * BUFFER_STRIDE;
-      const room = new ArrayBuffer(receiveBytes + SEND_BYTES + 64);
+      const slabBytes = receiveBytes + SEND_BYTES + HOLDS * HOLD_BYTES;
+      // Never touched, never there: the kernel gives pages when they are first written.
+      const room = new ArrayBuffer(slabBytes + 64);
       const start = 64 - (kernel.addressOf(room) % 64);
-      this.slab = new Uint8Array(room, start, receiveBytes + SEND_BYTES);
+      this.slab = new Uint8Array(room, start, slabBytes);
       this.#base = kernel.addressOf(room) + start;
       this.#sendFrom = receiveBytes;
       this.#sendAt = receiveBytes;
+      this.#sendTo = receiveBytes + SEND_BYTES;
       this.#batch = new UringBatch(this.slab);
       this.#buffers = new ReceiveBuffers(kernel, ring, this.#base, count);
       this.#peersAt = kernel.addressOf(this.#peers.buffer);
@@ -231,12 +240,23 @@ export class UringPacketIo implements PacketIo {
 
   reserve(length: number): number {
     const offset = this.#sendAt;
-    if (offset + length > this.slab.length) {
+    if (offset + length > this.#sendTo) {
       this.counters.slabOverflow++;
       return -1;
     }
     this.#sendAt = offset + length;
     return offset;
+  }
+
+  hold(length: number): number {
+    if (length > HOLD_BYTES) return -1;
+    const free = this.#freeHolds.pop();
+    if (free !== undefined) return free;
+    return this.#holds === HOLDS ? -1 : this.#sendTo + this.#holds++ * HOLD_BYTES;
+  }
+
+  release(offset: number): void {
+    this.#freeHolds.push(offset);
   }
 
   send(index: PortIndex, offset: number, length: number): void {
@@ -256,7 +276,7 @@ export class UringPacketIo implements PacketIo {
     const port = this.#ports[index];
     if (port === undefined || port.closed || !port.hasPeer) return;
     const head = (this.#sendAt + 7) & ~7;
-    const room = head + SEGMENTS_HEAD_BYTES <= this.slab.length;
+    const room = head + SEGMENTS_HEAD_BYTES <= this.#sendTo;
     const at =
       length > segmentLength && this.joinsSegments && !port.segmentsRefused && room ? this.#next() : -1;
     if (at < 0) {
