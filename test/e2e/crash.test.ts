@@ -14,7 +14,10 @@ test("kill -9 in the middle of a fork: the next start tells what is owed, closes
   const customer = await Customer.open(own);
   const server = await TestServer.start(own);
   await server.connector("own", server.recorderUri);
-  const { callSid } = await converse(own, server);
+  const statusCallbackEvent = ["initiated", "answered", "completed"];
+  const { callSid } = await converse(own, server, {
+    more: { statusCallback: customer.url("/call"), statusCallbackEvent },
+  });
   const fork = await server
     .twilio()
     .calls(callSid)
@@ -34,6 +37,9 @@ test("kill -9 in the middle of a fork: the next start tells what is owed, closes
   const stopped = await customer.called("/fork", { SiprecSid: fork.sid, SiprecEvent: "siprec-stopped" });
   assert.equal(stopped.signed, true);
   assert.equal(stopped.parameters.SiprecName, "cut off");
+  const ended = await customer.called("/call", { CallSid: callSid, CallStatus: "failed" });
+  assert.equal(ended.signed, true);
+  assert.equal(ended.parameters.SequenceNumber, "2");
   const client = again.twilio();
   const call = await client.calls(callSid).fetch();
   assert.equal(call.status, "failed");
@@ -65,4 +71,5 @@ test("kill -9 in the middle of a fork: the next start tells what is owed, closes
 
   // Nothing is told twice.
   assert.equal(customer.at("/fork").length, 2);
+  assert.equal(customer.at("/call").length, 3);
 });

@@ -255,3 +255,32 @@ test("drain: no new calls, the live ones may finish, then BYE", async () => {
   assert.ok(alice.end && bob.end && drained);
   assert.equal(w.room.liveCount, 0);
 });
+
+test("calls of a process that died: each end is told by the next one, as it was asked for, and once", async () => {
+  const dead = new CallsWorld();
+  const bob = dead.phone("10.0.0.2");
+  bob.answering = (invite) => bob.pickUp(invite);
+  dead.number("1001", '<Pause length="60"/>', { statusCallback: "http://app.example.com/number" });
+  await dead.room.place(order());
+  dead.phone("10.0.0.1").call("1001", { headers: [["X-Customer", "42"]] });
+  await dead.advance(3_000);
+  const before = dead.store.callbacks.length;
+  const next = new CallsWorld();
+  for (const call of dead.store.calls) await next.store.saveCall(call, []);
+  await next.room.start();
+  await next.room.start();
+  const told = next.store.callbacks.map(({ url, parameters }) => ({
+    url,
+    ...Object.fromEntries(parameters),
+  }));
+  assert.deepEqual(
+    told.map((one) => [one.url, "CallStatus" in one && one.CallStatus]),
+    [
+      [order().statusCallback, "failed"],
+      ["http://app.example.com/number", "failed"],
+    ],
+  );
+  const [placed, came] = told as Record<string, string>[];
+  assert.equal(placed!.SequenceNumber, String(before), "the count goes on");
+  assert.equal(came!["SipHeader_X-Customer"], "42");
+});

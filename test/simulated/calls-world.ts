@@ -146,8 +146,14 @@ export class MemoryCallStore implements CallStore {
     return this.trunks;
   }
 
-  async closeOrphanedCalls(): Promise<readonly CallRecord[]> {
-    return [];
+  async closeOrphanedCalls(
+    now: number,
+    owed: (call: CallRecord) => readonly CallbackRequest[] = () => [],
+  ): Promise<readonly CallRecord[]> {
+    const live = this.calls.filter(({ endTime }) => endTime === null);
+    const closed = live.map((call): CallRecord => ({ ...call, status: "failed", endTime: now }));
+    for (const call of closed) await this.saveCall({ ...call, reporting: null }, owed(call));
+    return closed;
   }
 
   /** The last saved row of each call, in the order they were made. */

@@ -13,6 +13,7 @@ import type { CallControl, CallTap, PlaceCall } from "./ports.ts";
 import type { CallRecord } from "./records.ts";
 import { askedReplacement, replace } from "./replacement.ts";
 import { fromOf, routeTo } from "./route.ts";
+import { callbacksOf } from "./status-reporter.ts";
 import type { PeerOfFlow } from "./trunks.ts";
 
 /** Builds the room: calls come in by `accept`, go out by `place`. */
@@ -34,7 +35,9 @@ class Room implements CallRoom {
   async start(): Promise<void> {
     const { store, clock, log } = this.#house.options;
     await this.#house.trunks.read();
-    const orphans = await store.closeOrphanedCalls(clock.wallNow());
+    const orphans = await store.closeOrphanedCalls(clock.wallNow(), (call) =>
+      callbacksOf(call, "completed", clock.wallNow()),
+    );
     for (const { sid, sipCallId } of orphans) {
       log.warn({ callSid: sid, callId: sipCallId }, "calls: a call of a process that died was set to failed");
     }

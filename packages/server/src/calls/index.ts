@@ -41,9 +41,11 @@ export { fillTemplate, unknownPlaceholders } from "./record-templates.ts";
 export {
   type CallDirection,
   type CallRecord,
+  type CallReporting,
   type CallStatus,
   NO_SIPREC_DETAIL,
   type NumberRecord,
+  type RecordingNotice,
   type SiprecAttempt,
   type SiprecDetail,
   type SiprecGap,
@@ -53,3 +55,4 @@ export {
   type SiprecTrackReport,
   type TrunkRecord,
 } from "./records.ts";
+export { voiceParameters } from "./request-parameters.ts";

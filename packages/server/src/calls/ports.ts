@@ -10,8 +10,14 @@ export interface CallStore {
   findNumber(user: string): Promise<NumberRecord | undefined>;
   /** All trunks: few, cached by the caller's choice. */
   listTrunks(): Promise<readonly TrunkRecord[]>;
-  /** Calls that were live when the process died: set to failed at start. Returns them. */
-  closeOrphanedCalls(now: number): Promise<readonly CallRecord[]>;
+  /**
+   * Calls that were live when the process died: set to failed at start, in one transaction with the callbacks that are
+   * `owed` for each. Returns them as they are then.
+   */
+  closeOrphanedCalls(
+    now: number,
+    owed?: (call: CallRecord) => readonly CallbackRequest[],
+  ): Promise<readonly CallRecord[]>;
 }
 
 /** A TwiML document as the verbs receive it, or where to get it. */

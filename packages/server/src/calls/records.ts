@@ -34,7 +34,24 @@ export interface CallRecord {
   /** When it was answered. */
   readonly startTime: number | null;
   readonly endTime: number | null;
+  /** Who is to be told of its end, also when this process does not live to see it; none once that is told. */
+  readonly reporting?: CallReporting | null;
 }
+
+/** Where the progress of a call is told, and how far that has come. */
+export interface CallReporting {
+  readonly url: string;
+  readonly method: HttpMethod;
+  /** initiated, ringing, answered, completed. Empty: `completed` alone, as Twilio does. */
+  readonly events: readonly string[];
+  /** What an inbound call's webhooks also carry. */
+  readonly sip: readonly (readonly [name: string, value: string])[];
+  /** Number of the next callback. */
+  readonly sequence: number;
+}
+
+/** How parties that do not show `a=record` by themselves hear that they are recorded. `none`: their contract says it. */
+export type RecordingNotice = "none" | "tone" | "announcement";
 
 /** A number (or any dialled user) and what happens when it is called. */
 export interface NumberRecord {
@@ -51,6 +68,10 @@ export interface NumberRecord {
   readonly voiceTwiml: string | null;
   readonly statusCallback: string | null;
   readonly statusCallbackMethod: HttpMethod;
+  /** Null: as the settings say for all. */
+  readonly recordingNotice?: RecordingNotice | null;
+  /** A WAV or MP3 of its own; null: that of the settings. */
+  readonly recordingAnnouncementUrl?: string | null;
   readonly dateCreated: number;
   readonly dateUpdated: number;
 }

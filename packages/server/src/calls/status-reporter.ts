@@ -33,13 +33,13 @@ export interface ReporterOptions {
 export class StatusReporter {
   readonly #options: ReporterOptions;
   #record: CallRecord;
-  #sequence = 0;
   #saved: Promise<void> = Promise.resolve();
   #alerted = false;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
-    this.#record = options.record;
+    const { record, callback, sip } = options;
+    this.#record = callback ? { ...record, reporting: { ...callback, sip, sequence: 0 } } : record;
   }
 
   get record(): CallRecord {
@@ -60,8 +60,14 @@ export class StatusReporter {
   /** Changes the row and tells of `event`, when there is a callback that wants it. */
   change(patch: Partial<CallRecord>, event?: CallEvent): void {
     this.#record = { ...this.#record, ...patch, dateUpdated: this.#options.clock.wallNow() };
+    const { clock } = this.#options;
+    const callbacks = event === undefined ? [] : callbacksOf(this.#record, event, clock.wallNow());
+    const { reporting } = this.#record;
+    if (reporting && event === "completed") this.#record = { ...this.#record, reporting: null };
+    else if (reporting && callbacks.length > 0) {
+      this.#record = { ...this.#record, reporting: { ...reporting, sequence: reporting.sequence + 1 } };
+    }
     const record = this.#record;
-    const callbacks = event === undefined ? [] : this.#callbacks(record, event);
     this.#saved = this.#saved
       .then(() => this.#options.store.saveCall(record, callbacks))
       .catch((error: unknown) => this.#failed(error));
@@ -70,36 +76,6 @@ export class StatusReporter {
   /** Resolves when all that was changed is durable, or could not be made so. */
   flushed(): Promise<void> {
     return this.#saved;
-  }
-
-  #callbacks(record: CallRecord, event: CallEvent): readonly CallbackRequest[] {
-    const { callback, clock, sip } = this.#options;
-    if (!callback) return [];
-    const wanted = callback.events.length === 0 ? event === "completed" : callback.events.includes(event);
-    if (!wanted) return [];
-    const parameters: [string, string][] = [
-      ...voiceParameters(record, sip, event === "initiated" ? "initiated" : record.status).map(
-        ([name, value]): [string, string] => [name, value],
-      ),
-      ["Timestamp", rfc2822(clock.wallNow())],
-      ["CallbackSource", "call-progress-events"],
-      ["SequenceNumber", String(this.#sequence++)],
-    ];
-    if (event === "completed") {
-      const seconds = durationSeconds(record);
-      parameters.push(["CallDuration", String(seconds)], ["Duration", String(Math.ceil(seconds / 60))]);
-      if (record.sipStatus !== null) parameters.push(["SipResponseCode", String(record.sipStatus)]);
-    }
-    return [
-      {
-        accountSid: record.accountSid,
-        callSid: record.sid,
-        kind: "call-status",
-        url: callback.url,
-        method: callback.method,
-        parameters,
-      },
-    ];
   }
 
   #failed(error: unknown): void {
@@ -116,6 +92,28 @@ export class StatusReporter {
       resourceSid: this.#record.sid,
     });
   }
+}
+
+/** The callback that a call owes for this event, if somebody wants it; made of its row alone. */
+export function callbacksOf(record: CallRecord, event: CallEvent, now: number): readonly CallbackRequest[] {
+  const { reporting } = record;
+  if (!reporting) return [];
+  const { url, method, events, sip, sequence } = reporting;
+  if (!(events.length === 0 ? event === "completed" : events.includes(event))) return [];
+  const status = event === "initiated" ? "initiated" : record.status;
+  const parameters: [string, string][] = [
+    ...voiceParameters(record, sip, status).map(([name, value]): [string, string] => [name, value]),
+    ["Timestamp", rfc2822(now)],
+    ["CallbackSource", "call-progress-events"],
+    ["SequenceNumber", String(sequence)],
+  ];
+  if (event === "completed") {
+    const seconds = durationSeconds(record);
+    parameters.push(["CallDuration", String(seconds)], ["Duration", String(Math.ceil(seconds / 60))]);
+    if (record.sipStatus !== null) parameters.push(["SipResponseCode", String(record.sipStatus)]);
+  }
+  const { accountSid, sid: callSid } = record;
+  return [{ accountSid, callSid, kind: "call-status", url, method, parameters }];
 }
 
 /** Seconds from answer to end, rounded up as carriers do; 0 for a call that nobody answered. */

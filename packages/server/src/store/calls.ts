@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Insertable, Selectable } from "kysely";
 import type { ApiStore, CallFilter } from "../api/index.ts";
-import type { CallRecord, CallStatus, CallStore } from "../calls/index.ts";
+import type { CallRecord, CallReporting, CallStatus, CallStore } from "../calls/index.ts";
 import type { StoreContext } from "./context.ts";
 import type { OutboxTable } from "./outbox.ts";
 import type { CallRow, Tables } from "./schema.ts";
@@ -22,14 +22,23 @@ export function callsTable({ engine }: StoreContext, outbox: OutboxTable): Calls
       await engine.atomically([upsert, ...outbox.inserts(callbacks)]);
       outbox.added(callbacks);
     },
-    closeOrphanedCalls: async (now) => {
+    closeOrphanedCalls: async (now, owed = () => []) => {
       const rows = await db
-        .updateTable("calls")
-        .set({ status: "failed", date_updated: now, end_time: now })
+        .selectFrom("calls")
+        .selectAll()
         .where("status", "in", LIVE)
-        .returningAll()
+        .orderBy("seq")
         .execute();
-      return rows.sort((a, b) => a.seq - b.seq).map(recordOf);
+      const ended = { status: "failed", dateUpdated: now, endTime: now } as const;
+      const calls = rows.map((row) => ({ ...callRecordOf(row), ...ended }));
+      const callbacks = calls.flatMap((call) => [...owed(call)]);
+      const close = db
+        .updateTable("calls")
+        .set({ status: "failed", date_updated: now, end_time: now, reporting: null })
+        .where("status", "in", LIVE);
+      await engine.atomically([close, ...outbox.inserts(callbacks)]);
+      outbox.added(callbacks);
+      return calls;
     },
     call: async (accountSid, sid) => {
       const row = await db
@@ -38,7 +47,7 @@ export function callsTable({ engine }: StoreContext, outbox: OutboxTable): Calls
         .where("sid", "=", sid)
         .where("account_sid", "=", accountSid)
         .executeTakeFirst();
-      return row && recordOf(row);
+      return row && callRecordOf(row);
     },
     calls: async (accountSid, filter, { offset, limit }) => {
       const rows = await db
@@ -50,7 +59,7 @@ export function callsTable({ engine }: StoreContext, outbox: OutboxTable): Calls
         .limit(limit)
         .offset(offset)
         .execute();
-      return rows.map(recordOf);
+      return rows.map(callRecordOf);
     },
     deleteCall: async (accountSid, sid) => {
       const ended = db
@@ -100,10 +109,11 @@ function rowOf(call: CallRecord): Insertable<CallRow> {
     date_updated: call.dateUpdated,
     start_time: call.startTime,
     end_time: call.endTime,
+    reporting: call.reporting ? JSON.stringify(call.reporting) : null,
   };
 }
 
-function recordOf(row: Selectable<CallRow>): CallRecord {
+export function callRecordOf(row: Selectable<CallRow>): CallRecord {
   return {
     sid: row.sid,
     accountSid: row.account_sid,
@@ -121,5 +131,6 @@ function recordOf(row: Selectable<CallRow>): CallRecord {
     dateUpdated: row.date_updated,
     startTime: row.start_time,
     endTime: row.end_time,
+    ...(row.reporting !== null && { reporting: JSON.parse(row.reporting) as CallReporting }),
   };
 }

@@ -34,6 +34,8 @@ export function numbersTable({ engine, names, now }: StoreContext): NumbersPort 
           voice_twiml: null,
           status_callback: null,
           status_callback_method: "POST",
+          recording_notice: null,
+          recording_announcement_url: null,
           date_created: at,
           date_updated: at,
           ...changedColumns(change),
@@ -92,6 +94,8 @@ function changedColumns(change: NumberChange): Updateable<NumberRow> {
     voice_twiml: change.voiceTwiml,
     status_callback: change.statusCallback,
     status_callback_method: change.statusCallbackMethod,
+    recording_notice: change.recordingNotice,
+    recording_announcement_url: change.recordingAnnouncementUrl,
   });
 }
 
@@ -108,6 +112,8 @@ function recordOf(row: Selectable<NumberRow>): NumberRecord {
     voiceTwiml: row.voice_twiml,
     statusCallback: row.status_callback,
     statusCallbackMethod: row.status_callback_method,
+    recordingNotice: row.recording_notice,
+    recordingAnnouncementUrl: row.recording_announcement_url,
     dateCreated: row.date_created,
     dateUpdated: row.date_updated,
   };

@@ -1,5 +1,5 @@
 import type { Generated } from "kysely";
-import type { CallDirection, CallStatus, HttpMethod, SiprecTrack } from "../calls/index.ts";
+import type { CallDirection, CallStatus, HttpMethod, RecordingNotice, SiprecTrack } from "../calls/index.ts";
 
 /**
  * Tables as Kysely sees them. Ids are text, times epoch milliseconds, booleans 0 or 1, JSON opaque text that no query
@@ -61,6 +61,8 @@ export interface NumberRow extends Dated {
   voice_twiml: string | null;
   status_callback: string | null;
   status_callback_method: HttpMethod;
+  recording_notice: RecordingNotice | null;
+  recording_announcement_url: string | null;
 }
 
 export interface TrunkRow extends Dated {
@@ -123,6 +125,8 @@ export interface CallRow extends Dated {
   sip_status: number | null;
   start_time: number | null;
   end_time: number | null;
+  /** JSON: `CallReporting`; null: nobody wants to hear of it. */
+  reporting: string | null;
 }
 
 export interface SiprecRow extends Dated {

@@ -3,7 +3,16 @@ import type { NumberRecord } from "../../calls/index.ts";
 import { rfc2822 } from "../http/dates.ts";
 import { defined } from "../http/defined.ts";
 import { NotFoundError } from "../http/errors.ts";
-import { clearable, type Fields, httpMethod, required, text, url, type Values } from "../http/fields.ts";
+import {
+  choice,
+  clearable,
+  type Fields,
+  httpMethod,
+  required,
+  text,
+  url,
+  type Values,
+} from "../http/fields.ts";
 import { PAGE_FIELDS, pageAsked, twilioPage, twilioPageSchema } from "../http/paging.ts";
 import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import type { ApiStore, NumberChange } from "../ports.ts";
@@ -12,6 +21,8 @@ import { ACCOUNT, API_VERSION, accountUri } from "./prefix.ts";
 const plain = Type.String();
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
 const method = Type.Enum(["GET", "POST"]);
+
+const NOTICES = ["none", "tone", "announcement"] as const;
 
 export const NUMBER_SCHEMA = Type.Object(
   {
@@ -29,6 +40,8 @@ export const NUMBER_SCHEMA = Type.Object(
     voice_receive_mode: plain,
     status_callback: textOrNull,
     status_callback_method: method,
+    recording_notice: Type.Union([Type.Enum([...NOTICES]), Type.Null()]),
+    recording_announcement_url: textOrNull,
     sms_url: Type.Null(),
     sms_method: plain,
     sms_fallback_url: Type.Null(),
@@ -77,6 +90,13 @@ const CHANGE_FIELDS = {
   ),
   StatusCallback: clearable(url(21402)),
   StatusCallbackMethod: httpMethod(21403),
+  RecordingNotice: clearable(
+    choice(NOTICES, {
+      code: 20422,
+      description: "How parties hear that they are recorded; without it as the settings say",
+    }),
+  ),
+  RecordingAnnouncementUrl: clearable(url(21402, "What is announced, instead of the settings' audio")),
 } as const satisfies Fields;
 
 const CREATE_FIELDS = {
@@ -185,6 +205,8 @@ function change(body: Values<typeof CHANGE_FIELDS>): NumberChange {
     voiceTwiml: body.VoiceTwiml,
     statusCallback: body.StatusCallback,
     statusCallbackMethod: body.StatusCallbackMethod,
+    recordingNotice: body.RecordingNotice,
+    recordingAnnouncementUrl: body.RecordingAnnouncementUrl,
   });
 }
 
@@ -204,6 +226,8 @@ export function showNumber(number: NumberRecord): object {
     voice_receive_mode: "voice",
     status_callback: number.statusCallback,
     status_callback_method: number.statusCallbackMethod,
+    recording_notice: number.recordingNotice ?? null,
+    recording_announcement_url: number.recordingAnnouncementUrl ?? null,
     sms_url: null,
     sms_method: "POST",
     sms_fallback_url: null,

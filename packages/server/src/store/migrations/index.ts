@@ -7,6 +7,7 @@ import { siprecDetail } from "./0002-siprec-detail.ts";
 import { certificates } from "./0003-certificates.ts";
 import { recordingsKept } from "./0005-recordings-kept.ts";
 import { recordingsInFull } from "./0006-recordings-in-full.ts";
+import { callReports } from "./0007-call-reports.ts";
 
 /** In the order of their names. Kysely records each one that ran in `schema_migrations`. */
 export function migrations(engine: Pick<Engine, "serialType">): Readonly<Record<string, Migration>> {
@@ -16,6 +17,7 @@ export function migrations(engine: Pick<Engine, "serialType">): Readonly<Record<
     "0003-certificates": { up: (db) => certificates(db) },
     "0005-recordings-kept": { up: (db) => recordingsKept(db, engine.serialType) },
     "0006-recordings-in-full": { up: (db) => recordingsInFull(db) },
+    "0007-call-reports": { up: (db) => callReports(db) },
   };
 }
 

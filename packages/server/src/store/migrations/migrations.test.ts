@@ -17,6 +17,7 @@ const ALL = [
   "0003-certificates",
   "0005-recordings-kept",
   "0006-recordings-in-full",
+  "0007-call-reports",
 ];
 
 function fileOf(t: TestContext): string {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, suite, test } from "node:test";
+import type { CallRecord } from "../../calls/index.ts";
 import { DuplicateNameError } from "../errors.ts";
 import type { Retention, Store } from "../types.ts";
 import {
@@ -105,6 +106,33 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       assert.deepEqual(await store.siprecs.closeOrphanedSiprecs(100), []);
     });
 
+    test("callbacks that an orphaned call owes are saved with its end, once", async () => {
+      const reporting = {
+        url: "https://a.example/status",
+        method: "POST",
+        events: ["completed"],
+        sip: [["SipCallId", "x"]],
+        sequence: 2,
+      } as const;
+      await store.calls.saveCall(callRecord(1, { status: "in-progress", reporting }), []);
+      await store.calls.saveCall(callRecord(2, { status: "in-progress" }), []);
+      const asked: unknown[] = [];
+      const owed = (call: CallRecord) => {
+        asked.push(call.reporting ?? null);
+        const { accountSid, sid: callSid } = call;
+        const told = { accountSid, callSid, kind: "call-status", url: "https://a.example/status" };
+        return call.reporting
+          ? [{ ...told, method: "POST", parameters: [["CallStatus", call.status]] } as const]
+          : [];
+      };
+      await store.calls.closeOrphanedCalls(99, owed);
+      assert.deepEqual(asked, [reporting, null]);
+      assert.equal(await store.outbox.pending(), 1);
+      await store.calls.closeOrphanedCalls(100, owed);
+      assert.equal(await store.outbox.pending(), 1);
+      assert.equal((await store.api.call(ACCOUNT, sid("CA", 1)))?.reporting ?? null, null);
+    });
+
     test("a fork is found by its SID and, newest first, by its name", async () => {
       await store.calls.saveCall(callRecord(1), []);
       for (const number of [1, 2, 3]) await store.siprecs.saveSiprec(siprecRecord(number), []);
@@ -124,6 +152,8 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       assert.equal(await store.siprecs.callExists(ACCOUNT, sid("CA", 1)), true);
       assert.equal(await store.siprecs.callExists(undefined, sid("CA", 1)), true);
       assert.equal(await store.siprecs.callExists(OTHER_ACCOUNT, sid("CA", 1)), false);
+      assert.deepEqual(await store.siprecs.findCall(sid("CA", 1)), callRecord(1));
+      assert.equal(await store.siprecs.findCall(sid("CA", 9)), undefined);
     });
 
     test("numbers: defaults, change, look-up of any account, unique everywhere", async () => {
