@@ -39,6 +39,7 @@ import {
   type RecordingServerOptions,
   type RecordingStore,
 } from "../../packages/server/src/recording-server/index.ts";
+import type { RecordingFilter } from "../../packages/server/src/recording-server/search.ts";
 import { TrackWriter } from "../../packages/server/src/recording-server/tracks/writer.ts";
 import { memoryLog, World } from "./pair.ts";
 
@@ -150,6 +151,23 @@ export class FakeReceivers {
 }
 
 /** Rows in memory, with the moments when they were written, and failures on demand. */
+/** The conditions that the recorder itself asks for. */
+function meets(row: RecordingRecord, filter: RecordingFilter): boolean {
+  const { status, sessionId, groupId, partOf, startedFrom, extensionData, ...others } = filter;
+  const asked = Object.values(others).filter((value) => value !== undefined);
+  if (asked.length > 0) throw new Error(`not in this store: ${Object.keys(others).join(", ")}`);
+  const { sessions } = row;
+  return (
+    (status === undefined || row.status === status) &&
+    (startedFrom === undefined || row.startTime >= startedFrom) &&
+    (partOf === undefined || row.partOf === partOf) &&
+    (groupId === undefined || sessions.some((session) => session.groupId === groupId)) &&
+    (sessionId === undefined ||
+      sessions.some((session) => [session.sessionId, ...session.sipSessionIds].includes(sessionId))) &&
+    Object.entries(extensionData ?? {}).every(([name, value]) => row.extensionData[name] === value)
+  );
+}
+
 export class MemoryRecordings implements RecordingStore {
   readonly rows = new Map<string, RecordingRecord>();
   readonly versions: MetadataVersion[] = [];
@@ -179,11 +197,11 @@ export class MemoryRecordings implements RecordingStore {
     accountSid,
     offset,
     limit,
-    status,
+    ...filter
   }: Parameters<RecordingStore["listRecordings"]>[0]) {
     const rows = [...this.rows.values()].reverse();
     return rows
-      .filter((row) => row.accountSid === accountSid && (status === undefined || row.status === status))
+      .filter((row) => row.accountSid === accountSid && meets(row, filter))
       .slice(offset, offset + limit);
   }
 

@@ -229,6 +229,7 @@ async function compose(
     allowedAddresses: config.recorder.allowedAddresses,
     strict: config.recorder.strict,
     peers: config.recorder.peers,
+    twins: config.recorder.twins,
     limits: { freeBytes: config.recorder.minimumFreeMebibytes * 2 ** 20 },
     srtpPolicy: config.sip.srtp,
     clock,

@@ -14,13 +14,22 @@ type Optional = "rtpAddress" | "accountSid" | "authToken" | "secretKey";
 type OptionalInTls = "ca";
 type OptionalInRecorder = "username" | "password" | "statusCallback";
 
+type OptionalInRecordings =
+  | "url"
+  | "endpoint"
+  | "accessKeyId"
+  | "secretAccessKey"
+  | "vconCertificate"
+  | "vconKey";
+
 type WithOptional<Group, Names> = {
   readonly [Name in keyof Group]: Name extends Names ? Group[Name] | undefined : Group[Name];
 };
 
 type Found = WithOptional<Values<typeof SETTINGS>, Optional>;
 
-type FromSettings = Omit<Found, "tls" | "recorder"> & {
+type FromSettings = Omit<Found, "tls" | "recorder" | "recordings"> & {
+  readonly recordings: WithOptional<Found["recordings"], OptionalInRecordings>;
   readonly tls: WithOptional<Found["tls"], OptionalInTls>;
   readonly recorder: WithOptional<Found["recorder"], OptionalInRecorder>;
 };

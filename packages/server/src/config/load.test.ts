@@ -80,9 +80,25 @@ test("nothing set: the published defaults, deeply frozen", () => {
       statusCallback: undefined,
       statusCallbackMethod: "POST",
       statusCallbackEvents: ["recording-started", "recording-completed", "recording-failed"],
+      twins: "keep",
       streamUrls: [],
       peers: [],
       minimumFreeMebibytes: 256,
+    },
+    recordings: {
+      url: undefined,
+      endpoint: undefined,
+      region: "us-east-1",
+      accessKeyId: undefined,
+      secretAccessKey: undefined,
+      encryption: false,
+      retentionDays: 0,
+      auditDays: 3_650,
+      participants: "keep",
+      extensionData: "keep",
+      documents: "keep",
+      vconCertificate: undefined,
+      vconKey: undefined,
     },
     siprec: { defaultTrack: "both_tracks", extensionNamespace: "urn:callfork:siprec" },
   });
@@ -181,7 +197,6 @@ test("settings of later versions are refused as such", () => {
   const env = {
     CALLFORK_DATABASE_URL: "postgres://u:hush@db/x",
     CALLFORK_NATS_URL: "nats://x",
-    CALLFORK_RECORDINGS_URL: "s3://b/p",
     CALLFORK_RTPENGINE: "udp:127.0.0.1:22222",
   };
   const found = problems({ env });
@@ -288,4 +303,17 @@ test("a recorder's user needs its password, which has no flag", () => {
     problems({ flags: { "recorder-password": "x" } })["--recorder-password"] ?? "",
     /CALLFORK_RECORDER_PASSWORD/,
   );
+});
+
+test("object storage: bucket and prefix; keys are needed beside it, certificate and key go together", () => {
+  const keys = { CALLFORK_RECORDINGS_ACCESS_KEY_ID: "a", CALLFORK_RECORDINGS_SECRET_ACCESS_KEY: "b" };
+  const of = (url: string) => good({ env: { ...keys, CALLFORK_RECORDINGS_URL: url } }).recordings.url;
+  assert.deepEqual(of("s3://calls"), { bucket: "calls", prefix: "" });
+  assert.deepEqual(of("s3://calls.eu/a/b_2/"), { bucket: "calls.eu", prefix: "a/b_2" });
+  for (const url of ["https://calls", "s3://", "s3://A", "s3://calls/../x", "s3://calls/a b"])
+    assert.ok("CALLFORK_RECORDINGS_URL" in problems({ env: { ...keys, CALLFORK_RECORDINGS_URL: url } }), url);
+  const lone = problems({ env: { CALLFORK_RECORDINGS_URL: "s3://calls" } });
+  assert.deepEqual(Object.keys(lone), ["recordings.accessKeyId", "recordings.secretAccessKey"]);
+  const half = problems({ env: { CALLFORK_RECORDINGS_VCON_KEY: "key.pem" } });
+  assert.deepEqual(Object.keys(half), ["recordings.vconCertificate"]);
 });

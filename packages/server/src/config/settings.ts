@@ -12,6 +12,7 @@ import {
   readDnsServer,
   readListen,
   readNamespace,
+  readObjectUrl,
   readOrigin,
   readPeerRule,
   readPortRange,
@@ -367,6 +368,13 @@ export const SETTINGS = {
       meaning: "What `recorder.statusCallback` hears of.",
       read: (written): Read<readonly (typeof RECORDING_EVENTS)[number][]> => ok([...new Set(written)]),
     }),
+    twins: setting({
+      schema: choice("keep", "refuse"),
+      standard: "keep",
+      meaning:
+        "An INVITE that begins once more what its sender began within two seconds: `keep` records it too and marks it, `refuse` answers 482.",
+      read: same,
+    }),
     streamUrls: setting({
       schema: texts,
       standard: [],
@@ -391,6 +399,100 @@ export const SETTINGS = {
       meaning:
         "With less space than this on the disk of the data directory, new recordings get 503 with Retry-After; those in progress go on.",
       read: same,
+    }),
+  },
+  recordings: {
+    url: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "files in the data directory",
+      meaning: "Object storage (S3) that ended recordings are moved to.",
+      example: "s3://bucket/prefix",
+      read: readObjectUrl,
+    }),
+    endpoint: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "Amazon's for `recordings.region`",
+      meaning: "Base URL of the object storage; the bucket becomes the first part of its path.",
+      example: "https://s3.example.com",
+      read: readPublicUrl,
+    }),
+    region: setting({
+      schema: text,
+      standard: "us-east-1",
+      meaning: "Region that requests to the object storage are signed for.",
+      read: same,
+    }),
+    accessKeyId: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none",
+      meaning: "Access key of the object storage.",
+      read: same,
+    }),
+    secretAccessKey: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none",
+      meaning: "Its secret.",
+      read: same,
+      secret: true,
+    }),
+    encryption: setting({
+      schema: Type.Boolean(),
+      standard: false,
+      meaning:
+        "Encrypt new recordings at rest, each with a key of its own under the master key. They can then be read through this server only.",
+      read: same,
+    }),
+    retentionDays: setting({
+      schema: Type.Integer({ minimum: 0, maximum: 36_500 }),
+      standard: 0,
+      meaning: "Days after which recordings are deleted that no retention rule is for; 0: never.",
+      read: same,
+    }),
+    auditDays: setting({
+      schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
+      standard: 3_650,
+      meaning: "Days for which the audit trail of deleted recordings is kept.",
+      read: same,
+    }),
+    participants: setting({
+      schema: choice("keep", "hash", "drop"),
+      standard: "keep",
+      meaning:
+        "What recordings keep of addresses and names: all, pseudonyms (a keyed hash: equal addresses stay equal), or nothing.",
+      read: same,
+    }),
+    extensionData: setting({
+      schema: choice("keep", "drop"),
+      standard: "keep",
+      meaning: "Whether recordings keep what vendors and parameters put into the metadata.",
+      read: same,
+    }),
+    documents: setting({
+      schema: choice("keep", "drop"),
+      standard: "keep",
+      meaning:
+        "Whether recordings keep metadata documents as they came. Dropped too when addresses or extension data are not kept.",
+      read: same,
+    }),
+    vconCertificate: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "vCons cannot be signed",
+      meaning: "PEM file with the certificate that signed vCons show (`x5c`), its chain included.",
+      read: same,
+      isPath: true,
+    }),
+    vconKey: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none",
+      meaning: "PEM file with its private key: RSA of 2,048 bits at least (RS256), or P-256 (ES256).",
+      read: same,
+      isPath: true,
     }),
   },
   siprec: {
@@ -447,6 +549,24 @@ export function contradictions(
     const [path, other] = username === undefined ? ["username", "password"] : ["password", "username"];
     problems.push({ path: `recorder.${path}`, message: `is needed beside recorder.${other}` });
   }
+  problems.push(...storageContradictions(found));
+  return problems;
+}
+
+function storageContradictions(
+  found: Readonly<Record<string, unknown>>,
+): readonly { readonly path: string; readonly message: string }[] {
+  const problems: { path: string; message: string }[] = [];
+  const isNeeded = found["recordings.url"] !== undefined;
+  for (const name of ["accessKeyId", "secretAccessKey"]) {
+    const path = `recordings.${name}`;
+    if (isNeeded && found[path] === undefined)
+      problems.push({ path, message: "is needed beside recordings.url" });
+  }
+  if ((found["recordings.vconKey"] === undefined) !== (found["recordings.vconCertificate"] === undefined)) {
+    const path = found["recordings.vconKey"] === undefined ? "vconKey" : "vconCertificate";
+    problems.push({ path: `recordings.${path}`, message: "is needed: certificate and key go together" });
+  }
   return problems;
 }
 
@@ -462,7 +582,6 @@ export function publicUrlOf(listen: { readonly address: string; readonly port: n
 export const NOT_IN_THIS_VERSION: Readonly<Record<string, string>> = {
   databaseUrl: "the database is SQLite in the data dir",
   natsUrl: "a node runs alone",
-  recordingsUrl: "recordings are files in the data dir",
   rtpengine: "media is embedded",
 };
 

@@ -85,6 +85,15 @@ export function readPublicUrl(text: string): Read<string> {
     : err(hint);
 }
 
+/** Bucket and what its keys begin with. */
+export function readObjectUrl(text: string): Read<{ readonly bucket: string; readonly prefix: string }> {
+  const [, bucket, path = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(text) ?? [];
+  const prefix = path.replace(/^\/+|\/+$/g, "");
+  if (bucket === undefined || !/^[\w./-]*$/.test(prefix) || prefix.includes(".."))
+    return err("must be s3://bucket or s3://bucket/prefix");
+  return ok({ bucket, prefix });
+}
+
 /** A URL that is called: its query and connection overrides in its fragment are its owner's. */
 export function readWebhookUrl(text: string): Read<string> {
   const protocol = URL.parse(text)?.protocol;

@@ -98,10 +98,30 @@ export interface Config {
       readonly is: string;
       readonly profile: "strict" | "lenient" | "plain";
     }[];
+    /** What is done with a session that is sent twice. */
+    readonly twins: "keep" | "refuse";
     /** WebSockets that hear every recording. */
     readonly streamUrls: readonly string[];
     /** Space on the disk of the data directory below which no recording begins. */
     readonly minimumFreeMebibytes: number;
+  };
+  readonly recordings: {
+    /** Object storage for ended recordings; undefined: they stay in the data directory. */
+    readonly url: { readonly bucket: string; readonly prefix: string } | undefined;
+    readonly endpoint: string | undefined;
+    readonly region: string;
+    readonly accessKeyId: string | undefined;
+    readonly secretAccessKey: string | undefined;
+    readonly encryption: boolean;
+    /** 0: for ever. */
+    readonly retentionDays: number;
+    readonly auditDays: number;
+    readonly participants: "keep" | "hash" | "drop";
+    readonly extensionData: "keep" | "drop";
+    readonly documents: "keep" | "drop";
+    /** PEM files; both or none. */
+    readonly vconCertificate: string | undefined;
+    readonly vconKey: string | undefined;
   };
   readonly siprec: {
     readonly defaultTrack: "inbound_track" | "outbound_track" | "both_tracks";
