@@ -335,6 +335,8 @@ export class UringPacketIo implements PacketIo {
 
   readonly #turn = (): void => {
     if (this.#stopped) return;
+    // Pending immediates keep the loop from waiting; without its reference, ours does not hide what else there is.
+    const next = setImmediate(this.#turn).unref();
     try {
       if (this.#closing.size > 0) this.#runClosing();
       this.#armAgain();
@@ -350,7 +352,7 @@ export class UringPacketIo implements PacketIo {
         this.#handlers?.onWake(now);
       }
     } finally {
-      setImmediate(this.#turn);
+      next.ref();
     }
   };
 
