@@ -189,7 +189,7 @@ test("[R3261-14.1-1] both sides offer at once: each waits its time, versions onl
     versions,
     [...versions].sort((a, b) => a - b),
   );
-  assert.deepEqual(recorder.offers.at(-1)!.media[0]!.formats, ["8"]);
+  assert.equal(recorder.offers.at(-1)!.media[0]!.formats[0], "8");
   assert.equal(w.row.status, "in-progress");
   assert.deepEqual([...(w.media.flows("inbound")?.payloadTypes ?? [])], [[8, 8]], w.story);
 });

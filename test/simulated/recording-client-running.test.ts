@@ -112,9 +112,9 @@ test("[R3264-8-2] [R3261-12.2.2-2] an offer that does not read or has too few li
   assert.equal(w.row.status, "in-progress");
 });
 
-test("the recorder offers only codecs that the call does not speak: 488, and the session goes on as it was", async () => {
+test("the recorder offers only codecs that neither the call speaks nor we do: 488, and the session goes on as it was", async () => {
   const { w, recorder } = await recording();
-  const formats = ["8"];
+  const formats = ["18"];
   const body = recorder.description([
     { port: 30_000, formats },
     { port: 30_002, formats },
@@ -184,7 +184,7 @@ test("[R7866-9.1-2] [R7865-6.7-6] the call's other party and codec change: the r
   assert.ok(before.participants.every(({ participantId }) => participantId !== carol?.participantId));
   // The streams, since their media has changed, with the labels of the offer beside them.
   assert.deepEqual(after.streams, before.streams);
-  assert.deepEqual(recorder.offers[1]!.media[0]!.formats, ["8"]);
+  assert.equal(recorder.offers[1]!.media[0]!.formats[0], "8");
   assert.equal(recorder.offers[1]!.origin.version, "2");
   assert.deepEqual([...w.media.flows("inbound")!.payloadTypes], [[8, 8]]);
 });

@@ -79,7 +79,7 @@ test("[R7866-8.3-1] [R7866-9-1] [R7866-9.1-1] [R7866-9.1-5] [R7866-9.1-6] [R7866
   // Events are never forwarded, so they are not offered either.
   assert.deepEqual(
     codecsOf(offer.media[0]!).map(({ name }) => name),
-    ["PCMU"],
+    ["PCMU", "PCMA", "G722", "opus"],
   );
   const [document] = recorder.documents;
   assert.equal(document?.dataMode, "complete");
@@ -186,7 +186,7 @@ test("one track is one m-line; the recorder's payload type numbers and codecs ar
     codecsOf(offer.media[0]!).map(
       (codec) => `${codec.payloadType} ${codec.name}/${codec.channels} ${codec.fmtp}`,
     ),
-    ["111 opus/2 useinbandfec=1", "8 PCMA/1 undefined"],
+    ["111 opus/2 useinbandfec=1", "8 PCMA/1 undefined", "9 G722/1 undefined", "0 PCMU/1 undefined"],
   );
   const flow = w.media.flows("outbound");
   assert.deepEqual(

@@ -217,6 +217,7 @@ async function compose(
       if (wasStarted) metrics.siprecSessionsLive.dec();
     },
     onAttempt: (connector, result) => metrics.connectorAttemptsTotal.inc({ connector, result }),
+    onTranscoding: (from, to) => metrics.siprecTranscodingsTotal.inc({ from, to }),
     onMissed: (connector, packets) => metrics.connectorMissedPacketsTotal.inc({ connector }, packets),
   });
 

@@ -53,6 +53,7 @@ export {
   type SiprecSpan,
   type SiprecTrack,
   type SiprecTrackReport,
+  type SiprecTranscoding,
   type TrunkRecord,
 } from "./records.ts";
 export { voiceParameters } from "./request-parameters.ts";

@@ -172,6 +172,22 @@ export interface SiprecTrackReport {
   readonly octets: number;
   /** What the recorder's RTCP reports as lost; null until it has reported. */
   readonly lost: number | null;
+  /** Null, or absent in older rows: the call's packets pass as they are. */
+  readonly transcoded?: SiprecTranscoding | null;
+}
+
+/** `codec` is not the call's: what has been transcoded, and what the call's network did to it before. */
+export interface SiprecTranscoding {
+  /** The call's codec. */
+  readonly from: string;
+  /** Packets of the call that were decoded. */
+  readonly packets: number;
+  /** Those that never came, came too late to be put in order, or were none of the codec. */
+  readonly lost: number;
+  readonly late: number;
+  readonly undecodable: number;
+  /** Audio made up for short holes. */
+  readonly concealedMs: number;
 }
 
 export const NO_SIPREC_DETAIL: SiprecDetail = {

@@ -37,6 +37,8 @@ export interface Metrics {
   }>;
   /** callfork_connector_missed_packets_total: between one recorder and the next. */
   readonly connectorMissedPacketsTotal: Counter<{ readonly connector: string }>;
+  /** callfork_siprec_transcodings_total: tracks that began to be transcoded for their recorder. */
+  readonly siprecTranscodingsTotal: Counter<{ readonly from: string; readonly to: string }>;
   /** callfork_recordings_live */
   readonly recordingsLive: Gauge;
   /** callfork_recordings_total: counted when a recording is closed. */

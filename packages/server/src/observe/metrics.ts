@@ -72,6 +72,12 @@ export function createMetrics(): Metrics {
       ["connector"],
       (labels) => ({ connector: few("connector", plain(labels.connector)) }),
     ),
+    siprecTranscodingsTotal: counter(
+      "callfork_siprec_transcodings_total",
+      "Tracks that began to be transcoded for their recorder, by codecs",
+      ["from", "to"],
+      (labels) => ({ from: few("codec", plain(labels.from)), to: few("codec", plain(labels.to)) }),
+    ),
     recordingsLive: gauge("callfork_recordings_live", "Recordings in progress on this recorder"),
     recordingsTotal: counter(
       "callfork_recordings_total",

@@ -8,7 +8,8 @@ import {
   unknownPlaceholders,
 } from "../calls/index.ts";
 import { CONNECTOR_PROFILES, PROFILES, settingsOf } from "./connector-profiles.ts";
-import { codecsFor, extensionsOf, inviteHeaders, splitAt } from "./connector-words.ts";
+import { extensionsOf, inviteHeaders, splitAt } from "./connector-words.ts";
+import { forkCodecsOf } from "./fork-codecs.ts";
 import { type ConnectorRecord, type ConnectorSettings, DEFAULT_CONNECTOR_SETTINGS } from "./ports.ts";
 import { isOwnHeader, planOf } from "./recorders.ts";
 
@@ -130,13 +131,18 @@ test("dynamics-365: the account in a header field, display names unless they are
 });
 
 test("amazon-chime: what is no G.711 is not offered", () => {
-  const codec = (name: string, payloadType: number) => ({ name, payloadType, clockRateHz: 8000, channels: 1 });
+  const codec = (name: string, payloadType: number) => ({
+    name,
+    payloadType,
+    clockRateHz: 8000,
+    channels: 1,
+  });
   const codecs = [codec("opus", 96), codec("pcmu", 0), codec("PCMA", 8)];
   assert.deepEqual(
-    codecsFor(plan({ profile: "amazon-chime" }), codecs).map(({ name }) => name),
+    forkCodecsOf(codecs, plan({ profile: "amazon-chime" }).settings.codecs).offered.map(({ name }) => name),
     ["pcmu", "PCMA"],
   );
-  assert.deepEqual(codecsFor(plan({}), codecs), codecs);
+  assert.deepEqual(forkCodecsOf(codecs, plan({}).settings.codecs).offered.slice(0, 3), codecs);
 });
 
 test("header templates: what would break the message or take a field of ours is left out and said", () => {

@@ -1,4 +1,3 @@
-import type { Codec } from "@callfork/protocol/sdp";
 import { isToken } from "@callfork/protocol/text";
 import { type CallRecord, fillTemplate, type SiprecRecord } from "../calls/index.ts";
 import type { HeaderLine } from "../signalling/index.ts";
@@ -113,15 +112,6 @@ export function inviteHeaders(
 export function splitAt(line: string, separator: string): readonly [name: string, rest: string] {
   const at = line.indexOf(separator);
   return at < 0 ? [line, ""] : [line.slice(0, at), line.slice(at + separator.length)];
-}
-
-/** What of the call's codecs a connector lets be offered. */
-export function codecsFor(
-  { settings }: Pick<ConnectorPlan, "settings">,
-  codecs: readonly Codec[],
-): readonly Codec[] {
-  const wanted = new Set(settings.codecs.map((name) => name.toLowerCase()));
-  return wanted.size === 0 ? codecs : codecs.filter(({ name }) => wanted.has(name.toLowerCase()));
 }
 
 const MAXIMUM_HEADER_VALUE = 1024;

@@ -4,11 +4,12 @@ import {
   readRecordingAnswer,
   suitesAtLeast,
 } from "@callfork/protocol/offer-answer";
-import type { Codec, CryptoSuite, SessionDescription } from "@callfork/protocol/sdp";
+import type { CryptoSuite, SessionDescription } from "@callfork/protocol/sdp";
 import { type RecordingMetadata, writeRecordingMetadata } from "@callfork/protocol/siprec";
 import type { Log } from "../observe/index.ts";
 import type { ReceivedPart, SipBody, SipDialog } from "../signalling/index.ts";
 import type { ClientContext } from "./context.ts";
+import type { ForkCodecs } from "./fork-codecs.ts";
 import type { ForkMedia } from "./fork-media.ts";
 import { type ConnectorPlan, isNumericAddress, type Recorder } from "./recorders.ts";
 import { type MetadataLabel, recordingBody } from "./recording-body.ts";
@@ -21,7 +22,7 @@ export interface FirstOfferOptions {
   readonly recorder: Recorder;
   readonly plan: ConnectorPlan;
   readonly media: ForkMedia;
-  readonly codecs: readonly Codec[];
+  readonly codecs: ForkCodecs;
   /** What protects the call: a copy that is secured is offered nothing weaker (RFC 7866 §12.2). */
   readonly encryption: CryptoSuite | undefined;
   readonly owner: SessionOwner;
@@ -48,7 +49,7 @@ export class FirstOffer {
     this.#offer = createRecordingOffer({
       origin: { sessionId: this.#sessionId },
       address: lines.find(({ port }) => port)?.port?.address ?? "0.0.0.0",
-      tracks: offeredTracks(lines, codecs, this.#isPaused),
+      tracks: offeredTracks(lines, codecs.offered, this.#isPaused),
       security: this.#security,
     });
     this.#told = owner.snapshot();
@@ -79,6 +80,7 @@ export class FirstOffer {
       clock: context.clock,
       random: context.random,
       log: log.child({ recordingCallId: dialog.callId }),
+      onTranscoding: context.onTranscoding,
     });
   }
 }

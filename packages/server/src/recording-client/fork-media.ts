@@ -1,6 +1,13 @@
 import { sameKeying } from "@callfork/protocol/srtp";
-import type { SiprecTrackReport } from "../calls/index.ts";
-import type { ForkConnection, MediaEvent, MediaPlane, MediaPort, MediaStats } from "../media/index.ts";
+import type { SiprecTrackReport, SiprecTranscoding } from "../calls/index.ts";
+import type {
+  ForkConnection,
+  MediaEvent,
+  MediaPlane,
+  MediaPort,
+  MediaStats,
+  TranscodingStats,
+} from "../media/index.ts";
 import type { Clock } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { TrackLine } from "./recording-offer.ts";
@@ -150,6 +157,7 @@ export class ForkMedia {
       packets: (before?.packets ?? 0) + (stats?.sent.packets ?? 0),
       octets: (before?.octets ?? 0) + (stats?.sent.octets ?? 0),
       lost: lost === null && before?.lost == null ? null : (before?.lost ?? 0) + (lost ?? 0),
+      transcoded: transcodedSoFar(before?.transcoded ?? null, stats?.transcoding),
     };
   }
 
@@ -235,6 +243,22 @@ export class ForkMedia {
   }
 }
 
+/** With what earlier ports of the track have transcoded. */
+function transcodedSoFar(
+  before: SiprecTranscoding | null,
+  stats: TranscodingStats | undefined,
+): SiprecTranscoding | null {
+  if (stats === undefined) return before;
+  return {
+    from: stats.from,
+    packets: (before?.packets ?? 0) + stats.packets,
+    lost: (before?.lost ?? 0) + stats.lost,
+    late: (before?.late ?? 0) + stats.late,
+    undecodable: (before?.undecodable ?? 0) + stats.undecodable,
+    concealedMs: (before?.concealedMs ?? 0) + stats.concealedMs,
+  };
+}
+
 function isSame(a: ForkConnection | undefined, b: ForkConnection): boolean {
   return (
     a !== undefined &&
@@ -244,9 +268,17 @@ function isSame(a: ForkConnection | undefined, b: ForkConnection): boolean {
     a.clockRateHz === b.clockRateHz &&
     isSameSrtp(a.srtp, b.srtp) &&
     a.withhold === b.withhold &&
-    a.payloadTypes.size === b.payloadTypes.size &&
-    [...a.payloadTypes].every(([from, to]) => b.payloadTypes.get(from) === to)
+    isSameMap(a.payloadTypes, b.payloadTypes) &&
+    isSameMap(a.clockRatesHz, b.clockRatesHz) &&
+    JSON.stringify(a.transcodings) === JSON.stringify(b.transcodings)
   );
+}
+
+function isSameMap(
+  a: ReadonlyMap<number, number> = new Map(),
+  b: ReadonlyMap<number, number> = new Map(),
+): boolean {
+  return a.size === b.size && [...a].every(([from, to]) => b.get(from) === to);
 }
 
 function isSameSrtp(a: ForkConnection["srtp"], b: ForkConnection["srtp"]): boolean {

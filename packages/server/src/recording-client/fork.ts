@@ -1,11 +1,11 @@
-import type { Codec } from "@callfork/protocol/sdp";
 import type { CallTap, SiprecRecord } from "../calls/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
 import { CallDocument } from "./call-document.ts";
 import type { CallIdentity } from "./call-identity.ts";
-import { codecsFor, extensionsOf, inviteHeaders, problemsOf } from "./connector-words.ts";
+import { extensionsOf, inviteHeaders, problemsOf } from "./connector-words.ts";
 import type { ClientContext } from "./context.ts";
+import { type ForkCodecs, forkCodecsOf } from "./fork-codecs.ts";
 import { ForkGaps } from "./fork-gaps.ts";
 import { ForkMedia } from "./fork-media.ts";
 import { ForkPause } from "./fork-pause.ts";
@@ -262,7 +262,7 @@ export class Fork {
     if (this.#state !== "Preparing" || !this.#begun || this.#preparing || this.#recorders.isWaiting) return;
     const leg = tap.mediaLeg();
     if (leg === undefined || forkCodecs(tap).length === 0) return;
-    if (this.#codecs.length === 0) {
+    if (this.#codecs.offered.length === 0) {
       const text = `the call has none of the codecs that connector ${this.record.connectorName} takes`;
       this.#recorders.note({ code: BAD_ANSWER_CODE, text, tryNext: false });
       this.#dispatch("unprepared");
@@ -315,9 +315,8 @@ export class Fork {
     );
   }
 
-  /** What is offered: of the call's codecs those that the connector lets be. */
-  get #codecs(): readonly Codec[] {
-    return codecsFor(this.#setup.plan, forkCodecs(this.#setup.tap));
+  get #codecs(): ForkCodecs {
+    return forkCodecsOf(forkCodecs(this.#setup.tap), this.#setup.plan.settings.codecs);
   }
 
   #attemptFailed(failure: RecorderFailure): void {

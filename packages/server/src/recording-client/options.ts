@@ -41,6 +41,8 @@ export interface RecordingClientOptions {
   readonly onAttempt?: (connectorName: string, result: "answered" | "failed" | "lost") => void;
   /** Packets that no recorder of that connector got, between two of them. */
   readonly onMissed?: (connectorName: string, packets: number) => void;
+  /** A track begins to be transcoded for its recorder. */
+  readonly onTranscoding?: (from: string, to: string) => void;
 }
 
 export interface RecordingClientLimits {

@@ -10,6 +10,7 @@ import {
 } from "@callfork/protocol/sdp";
 import { EMPTY_METADATA } from "@callfork/protocol/siprec";
 import type { InviteOptions } from "../signalling/index.ts";
+import { forkCodecsOf } from "./fork-codecs.ts";
 import { DEFAULT_CONNECTOR_SETTINGS } from "./ports.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
 
@@ -91,7 +92,7 @@ function offerTo({ secure, encryption }: { secure: boolean; encryption?: CryptoS
         { label: "outbound", port: port(2) },
       ],
     } as unknown as Options["media"],
-    codecs: [{ payloadType: 0, name: "PCMU", clockRateHz: 8000, channels: 1 }],
+    codecs: forkCodecsOf([{ payloadType: 0, name: "PCMU", clockRateHz: 8000, channels: 1 }], []),
     encryption,
     headers: [],
     owner: { snapshot: () => EMPTY_METADATA, isPaused: () => false } as unknown as Options["owner"],

@@ -32,6 +32,8 @@ export const BAD_ANSWER_CODE = 32102;
 export const AUTHENTICATION_CODE = 32106;
 /** A mandatory connector records nothing; a number of our own. */
 export const UNRECORDED_CODE = 98010;
+/** The recorder gets another codec than the call has; a number of our own. */
+export const TRANSCODED_CODE = 98011;
 export const UNSUPPORTED_EDGE_CODE = 11241;
 export const URI_PARAMETER_CODE = 32114;
 

@@ -10,12 +10,12 @@ import {
   labelOf,
   parseSessionDescription,
   type SessionDescription,
-  sameCodec,
   withAttributes,
 } from "@callfork/protocol/sdp";
 import type { CallTap } from "../calls/index.ts";
 import type { ForkConnection, MediaPort } from "../media/index.ts";
 import type { ReceivedPart } from "../signalling/index.ts";
+import { wayOf } from "./fork-codecs.ts";
 import { isNumericAddress } from "./recorders.ts";
 import type { TrackLabel } from "./tracks.ts";
 
@@ -26,8 +26,8 @@ export interface TrackLine {
 }
 
 /**
- * What is offered: the codecs of the call's leg under its own numbers, so that packets pass as they are. Telephone
- * events are left out, since they are never forwarded: a recorder need not wait for what does not come.
+ * The codecs of the call's leg under its own numbers, so that packets can pass as they are. Telephone events are left
+ * out, since they are never forwarded: a recorder need not wait for what does not come.
  */
 export function forkCodecs(tap: Pick<CallTap, "codecs">): readonly Codec[] {
   const codecs = new Map<number, Codec>();
@@ -87,28 +87,22 @@ export function answerRecorder(offer: SessionDescription, options: ForkAnswerOpt
 }
 
 /**
- * Where copies of a track go and under which payload types; `undefined` while nothing may be sent: the recorder is not
+ * Where copies of a track go and what they become; `undefined` while nothing may be sent: the recorder is not
  * ready (`inactive`), is on hold, or names an address that is none.
  */
 export function connectionOf(
   line: NegotiatedMedia,
-  codecs: readonly Codec[],
+  carried: readonly Codec[],
   cname: string,
 ): ForkConnection | undefined {
   const { remote, direction } = line;
   if (!line.accepted || remote === null || !isNumericAddress(remote.address)) return undefined;
   if (direction !== "sendonly" && direction !== "sendrecv") return undefined;
-  const payloadTypes = new Map<number, number>();
-  for (const codec of codecs) {
-    const same = line.codecs.filter((candidate) => sameCodec(candidate, codec));
-    const match = same.find((each) => each.receivePayloadType === codec.payloadType) ?? same[0];
-    if (match) payloadTypes.set(codec.payloadType, match.sendPayloadType);
-  }
+  const { codec: _codec, ...way } = wayOf(line, carried);
   const { address, rtpPort, rtcpPort } = remote;
   return {
     remote: { address, rtpPort, rtcpPort },
-    payloadTypes,
-    clockRateHz: codecs.find(({ payloadType }) => payloadTypes.has(payloadType))?.clockRateHz ?? 8000,
+    ...way,
     cname,
     ...(line.srtp !== undefined && { srtp: line.srtp }),
   };

@@ -12,6 +12,7 @@ import {
 import type { Random } from "@callfork/protocol/text";
 import type { Clock, Timer } from "../net/index.ts";
 import type { DialogAnswer, DialogEnd, ReceivedPart, SipDialog } from "../signalling/index.ts";
+import type { ForkCodecs } from "./fork-codecs.ts";
 import { changesSince, finalMetadata } from "./metadata-changes.ts";
 import { PROTOCOL_CODE } from "./recorder-failure.ts";
 import {
@@ -21,14 +22,14 @@ import {
   recordingBody,
   wantsOldLabel,
 } from "./recording-body.ts";
-import { descriptionIn, type forkCodecs } from "./recording-offer.ts";
+import { descriptionIn } from "./recording-offer.ts";
 import { type SentOffer, SessionMedia, type SessionMediaOptions } from "./session-media.ts";
 import type { TrackLabel } from "./tracks.ts";
 
 /** The fork, as its recording session sees it. */
 export interface SessionOwner {
-  /** The codecs of the call's leg now. */
-  codecs(): ReturnType<typeof forkCodecs>;
+  /** Those of the call's leg now, and what is offered for them. */
+  codecs(): ForkCodecs;
   /** The complete document of now; the same object as long as nothing has changed. */
   snapshot(): RecordingMetadata;
   cname(label: TrackLabel): string;
@@ -103,6 +104,7 @@ export class RecordingSession {
   /** Something of the call has changed: what it comes to is sent soon, with what else changes until then. */
   changed({ atOnce = false } = {}): void {
     if (this.#over) return;
+    this.#media.refreshCodecs();
     if (atOnce) this.#send();
     else this.#soon ??= this.#options.clock.setTimer(COALESCE_MS, () => this.#send());
   }

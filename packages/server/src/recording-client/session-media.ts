@@ -5,11 +5,12 @@ import {
   negotiate,
   readRecordingAnswer,
 } from "@callfork/protocol/offer-answer";
-import type { Codec, SessionDescription } from "@callfork/protocol/sdp";
+import type { SessionDescription } from "@callfork/protocol/sdp";
 import type { Log } from "../observe/index.ts";
 import type { DialogAnswer, ReceivedPart } from "../signalling/index.ts";
+import { type ForkCodecs, type ForkWay, wayOf } from "./fork-codecs.ts";
 import type { ForkMedia } from "./fork-media.ts";
-import { BAD_ANSWER_CODE, DISCARDED_CODE } from "./recorder-failure.ts";
+import { BAD_ANSWER_CODE, DISCARDED_CODE, TRANSCODED_CODE } from "./recorder-failure.ts";
 import { descriptionBody } from "./recording-body.ts";
 import { answerRecorder, connectionOf, descriptionIn, offeredTracks } from "./recording-offer.ts";
 import type { SessionOwner } from "./recording-session.ts";
@@ -22,12 +23,14 @@ export interface SessionMediaOptions {
   readonly negotiated: readonly NegotiatedMedia[];
   readonly security?: MediaSecurity;
   readonly media: ForkMedia;
-  /** Those of `local`. */
-  readonly codecs: readonly Codec[];
+  /** Those of `local`, and of the call then. */
+  readonly codecs: ForkCodecs;
   /** Whether `local` was `inactive`. */
   readonly isPaused: boolean;
   readonly owner: Pick<SessionOwner, "codecs" | "cname" | "isPaused" | "warn">;
   readonly log: Log;
+  /** For metrics: packets of a track begin to be transcoded. */
+  readonly onTranscoding?: ((from: string, to: string) => void) | undefined;
 }
 
 /**
@@ -40,7 +43,9 @@ export class SessionMedia {
   #sent: SessionDescription;
   #address: string;
   #negotiated: readonly NegotiatedMedia[];
-  #codecs: readonly Codec[];
+  #codecs: ForkCodecs;
+  /** What was last said of each track's codec. */
+  readonly #said = new Map<TrackLabel, string>();
   /** The lines of our last offer that the recorder has accepted. */
   #agreed: string;
 
@@ -62,10 +67,16 @@ export class SessionMedia {
     this.#apply(this.#negotiated);
   }
 
-  /** The codecs of the call's leg may be others now; a leg that has none for the moment keeps those it had. */
+  /**
+   * The codecs of the call's leg may be others now; a leg that has none for the moment keeps those it had. Packets in a
+   * new codec go on at once, as what the recorder has agreed to; an offer of the new one is due then.
+   */
   refreshCodecs(): void {
     const codecs = this.#options.owner.codecs();
-    if (codecs.length > 0) this.#codecs = codecs;
+    if (codecs.carried.length === 0) return;
+    const isChanged = JSON.stringify(codecs.carried) !== JSON.stringify(this.#codecs.carried);
+    this.#codecs = codecs;
+    if (isChanged) this.#connect();
   }
 
   /** An offer of now would say something else than what was agreed on. */
@@ -90,7 +101,7 @@ export class SessionMedia {
     this.#sent = createRecordingOffer({
       origin: { sessionId },
       address: this.#address,
-      tracks: offeredTracks(media.lines, this.#codecs, owner.isPaused()),
+      tracks: offeredTracks(media.lines, this.#codecs.offered, owner.isPaused()),
       previous: this.#sent,
       security,
     });
@@ -124,7 +135,7 @@ export class SessionMedia {
       address: this.#address,
       previous: this.#sent,
       lines: media.lines,
-      codecs: this.#codecs,
+      codecs: this.#codecs.offered,
       isPaused: owner.isPaused(),
     });
     // A line we send on, offered without a codec of the call: to refuse the offer loses less than to refuse the line.
@@ -138,13 +149,19 @@ export class SessionMedia {
   }
 
   #apply(negotiated: readonly NegotiatedMedia[]): void {
-    const { media, owner, log } = this.#options;
+    const { media, owner } = this.#options;
     this.#negotiated = negotiated;
     if (!owner.isPaused()) media.release();
+    this.#connect();
+  }
+
+  #connect(): void {
+    const { media, owner, log } = this.#options;
     for (const [index, { label, port }] of media.lines.entries()) {
-      const line = negotiated[index];
+      const line = this.#negotiated[index];
       if (port === undefined || line === undefined) continue;
-      const connection = connectionOf(line, this.#codecs, owner.cname(label));
+      const { carried } = this.#codecs;
+      const connection = connectionOf(line, carried, owner.cname(label));
       if (!line.accepted) {
         media.closeTrack(label);
         log.warn({ track: label }, "siprec: the recorder does not take this track");
@@ -153,31 +170,42 @@ export class SessionMedia {
         media.pause(label);
         log.info({ track: label, direction: line.direction }, "siprec: nothing flows on this track for now");
       } else {
-        this.#warnOfCodec(label, connection.payloadTypes);
-        media.connect(label, connection, this.#flowing(connection.payloadTypes)?.name);
+        const { codec } = wayOf(line, carried);
+        this.#sayCodec(label, codec);
+        media.connect(label, connection, codec?.name);
       }
     }
   }
 
-  #flowing(payloadTypes: ReadonlyMap<number, number>): Codec | undefined {
-    return this.#codecs.find(({ payloadType }) => payloadTypes.has(payloadType));
-  }
-
-  /** The call's first codec is what flows; packets under numbers without a row are not forwarded. */
-  #warnOfCodec(label: TrackLabel, payloadTypes: ReadonlyMap<number, number>): void {
-    const first = this.#codecs[0];
-    if (first === undefined || payloadTypes.has(first.payloadType)) return;
-    const text = `the recorder does not take ${first.name}, which the call uses: ${label} packets in it are discarded`;
-    this.#options.log.warn(
-      { track: label, codec: first.name },
-      "siprec: the recorder does not take the codec",
+  /** What the call's codec comes to at the recorder, where that is not itself. */
+  #sayCodec(label: TrackLabel, codec: ForkWay["codec"]): void {
+    const { log, owner, onTranscoding } = this.#options;
+    const { carried, offered } = this.#codecs;
+    const first = carried[0];
+    if (first === undefined || codec?.transcodedFrom === null) return;
+    const what = codec === undefined ? `${first.name} discarded` : `${codec.transcodedFrom} as ${codec.name}`;
+    if (this.#said.get(label) === what) return;
+    this.#said.set(label, what);
+    log.warn(
+      { track: label, codec: first.name, as: codec?.name },
+      "siprec: the recorder takes another codec",
     );
-    this.#options.owner.warn(DISCARDED_CODE, text);
+    if (codec === undefined) {
+      const text = `the recorder does not take ${first.name}, which the call uses: ${label} packets in it are discarded`;
+      owner.warn(DISCARDED_CODE, text);
+      return;
+    }
+    onTranscoding?.(first.name, codec.name);
+    // A connector that does not let the codec be offered says so on purpose.
+    if (offered.includes(first)) {
+      const text = `the recorder does not take ${first.name}, which the call uses: it gets ${codec.name}, transcoded`;
+      owner.warn(TRANSCODED_CODE, text);
+    }
   }
 
   /** All that an offer of ours says of its lines; equal text: nothing new to offer. */
   #lines(isPaused = this.#options.owner.isPaused()): string {
-    return JSON.stringify(offeredTracks(this.#options.media.lines, this.#codecs, isPaused));
+    return JSON.stringify(offeredTracks(this.#options.media.lines, this.#codecs.offered, isPaused));
   }
 }
 

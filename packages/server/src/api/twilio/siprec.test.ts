@@ -135,7 +135,8 @@ test("pause and resume are statuses too; a live fork shows its counters, an ende
     assert.equal(answer.status, 200);
     assert.equal(answer.json().status, Status);
   }
-  const track = { label: "inbound", codec: "PCMU", encryption: null, packets: 50, octets: 8_000, lost: 1 };
+  const counts = { packets: 50, octets: 8_000, lost: 1, transcoded: null };
+  const track = { label: "inbound", codec: "PCMU", encryption: null, ...counts };
   forks.counters = [track];
   const live = await ask("GET", `${path}/${sid}.json`);
   conforms(SIPREC_SCHEMA, live.json());

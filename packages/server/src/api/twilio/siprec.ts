@@ -1,5 +1,5 @@
 import Type from "typebox";
-import type { Forks, SiprecRecord, SiprecSpan } from "../../calls/index.ts";
+import type { Forks, SiprecRecord, SiprecSpan, SiprecTranscoding } from "../../calls/index.ts";
 import { iso8601, rfc2822, rfc2822OrNull } from "../http/dates.ts";
 import { NotFoundError, ParameterError } from "../http/errors.ts";
 import { choice, type Fields, httpMethod, required, text, url } from "../http/fields.ts";
@@ -12,6 +12,15 @@ import { ACCOUNT, accountUri } from "./prefix.ts";
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
 const integerOrNull = Type.Union([Type.Integer(), Type.Null()]);
+
+const TRANSCODING = {
+  from: Type.String(),
+  packets: Type.Integer(),
+  lost: Type.Integer(),
+  late: Type.Integer(),
+  undecodable: Type.Integer(),
+  concealed_ms: Type.Integer(),
+};
 
 const SPAN = { from: Type.String(), until: textOrNull, duration_ms: integerOrNull };
 
@@ -55,6 +64,9 @@ export const SIPREC_SCHEMA = Type.Object(
         packets: Type.Integer(),
         octets: Type.Integer(),
         lost: integerOrNull,
+        transcoded: Type.Union([Type.Object(TRANSCODING), Type.Null()], {
+          description: "Null: the call's packets pass as they are",
+        }),
       }),
       { description: "What was sent, over all recorders" },
     ),
@@ -239,13 +251,14 @@ export function showSiprec(record: SiprecRecord): object {
       packets: gap.packets,
       reason: gap.reason,
     })),
-    tracks: record.detail.tracks.map(({ label, codec, encryption, packets, octets, lost }) => ({
+    tracks: record.detail.tracks.map(({ label, codec, encryption, packets, octets, lost, transcoded }) => ({
       label,
       codec,
       encryption,
       packets,
       octets,
       lost,
+      transcoded: transcoded ? showTranscoding(transcoded) : null,
     })),
     policy: record.detail.policy,
     started_by: record.detail.startedBy,
@@ -253,6 +266,11 @@ export function showSiprec(record: SiprecRecord): object {
     parallel_of: record.detail.parallelOf,
   };
 }
+
+const showTranscoding = ({ concealedMs, ...counts }: SiprecTranscoding): object => ({
+  ...counts,
+  concealed_ms: concealedMs,
+});
 
 const showSpan = ({ from, until }: SiprecSpan): object => ({
   from: iso8601(from),
