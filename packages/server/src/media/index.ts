@@ -30,6 +30,7 @@ export type {
   MediaSrtp,
   MediaStats,
   MediaTarget,
+  MediaTone,
   PlayOptions,
   ReceiverOptions,
   StreamStats,

@@ -9,6 +9,7 @@ import {
   randomSsrc,
   randomUint32,
   rewriteRtpHeader,
+  rtpPayloadType,
   setRtpPayloadType,
   shortTermCname,
   TelephoneEventReceiver,
@@ -26,7 +27,8 @@ import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { sendProtected, sendProtectedCopy } from "./srtp-state.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
-import type { LegCodec, LegConnection, MediaId, MediaStats } from "./types.ts";
+import { isSameTone, type Law, lawOf, ToneMixer } from "./tone-mixer.ts";
+import type { LegCodec, LegConnection, MediaId, MediaStats, MediaTone } from "./types.ts";
 
 const UNREACHABLE_EVERY_MS = 1000;
 const DEFAULT_PACKET_TIME_MS = 20;
@@ -57,6 +59,9 @@ export class Leg implements PortOwner {
   readonly #toPeer = new Uint8Array(128);
   #codecs: readonly LegCodec[] = [];
   #maySend = false;
+  /** Of the payload types that we send: those that a tone can be mixed into. */
+  #laws: readonly (Law | undefined)[] = [];
+  #tone: ToneMixer | undefined;
   #packetTimeMs = DEFAULT_PACKET_TIME_MS;
   #player: Player | undefined;
   #remoteReport: ReportBlock | undefined;
@@ -93,11 +98,20 @@ export class Leg implements PortOwner {
     if (eventType === undefined) this.#inbound.agree(types);
     else this.#inbound.agree([[eventType, TELEPHONE_EVENT_RATE_HZ], ...types], eventType);
     if (codecs[0] !== undefined) this.#outbound.changeClockRate(codecs[0].clockRateHz);
+    this.#mixTone(connection.tone);
     this.#maySend = direction === "sendrecv" || direction === "sendonly";
     this.#inbound.open = true;
     this.#inbound.listening = direction === "sendrecv" || direction === "recvonly";
     this.#silence.restart(now);
     this.#reporter.start(now, false);
+  }
+
+  #mixTone(tone: MediaTone | undefined): void {
+    const laws: (Law | undefined)[] = [];
+    for (const codec of this.#codecs) laws[codec.payloadType] = lawOf(codec);
+    this.#laws = laws;
+    if (tone === undefined) this.#tone = undefined;
+    else if (this.#tone === undefined || !isSameTone(this.#tone.tone, tone)) this.#tone = new ToneMixer(tone);
   }
 
   bridge(peer: Leg, payloadTypes: ReadonlyMap<number, number>): void {
@@ -214,6 +228,10 @@ export class Leg implements PortOwner {
     const stream = this.#outbound;
     stream.map(from.ssrc, from.sequence, from.timestamp, now);
     rewriteRtpHeader(bytes, at, stream.sequence, stream.timestamp, stream.ssrc);
+    const law = this.#tone && this.#laws[rtpPayloadType(bytes, at)];
+    if (law !== undefined) {
+      this.#tone?.mix(bytes, at + from.payloadStart, at + from.payloadEnd, law, stream.timestamp);
+    }
     const { io } = this.#context;
     const { sender } = this.#inbound.srtp;
     if (sender === undefined) io.send(this.rtpPort, at, length);
@@ -241,6 +259,10 @@ export class Leg implements PortOwner {
     const marker = stream.next(player.frameLength, now);
     writeRtpHeader(bytes, at, marker, codec!.payloadType, stream.sequence, stream.timestamp, stream.ssrc);
     player.writeFrame(codec!, bytes, at + RTP_FIXED_HEADER_LENGTH);
+    const law = this.#tone && lawOf(codec!);
+    if (law !== undefined) {
+      this.#tone?.mix(bytes, at + RTP_FIXED_HEADER_LENGTH, at + length, law, stream.timestamp);
+    }
     stream.count(player.frameLength, now);
     for (const fork of this.outboundForks) {
       fork.forward(bytes, at, RTP_FIXED_HEADER_LENGTH, length, now);

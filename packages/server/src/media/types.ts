@@ -60,6 +60,15 @@ export interface MediaSrtp {
   readonly receive: SrtpKeying;
 }
 
+/** A tone that a party hears again and again while it is recorded. */
+export interface MediaTone {
+  readonly frequencyHz: number;
+  readonly levelDbm0: number;
+  readonly durationMs: number;
+  /** From the beginning of one to that of the next. */
+  readonly intervalMs: number;
+}
+
 /** What a leg's negotiation came to. Replaces what was told before; may be told at any time. */
 export interface LegConnection {
   readonly remote: MediaTarget | null;
@@ -71,6 +80,8 @@ export interface LegConnection {
   readonly packetTimeMs?: number | undefined;
   /** Absent: RTP in the clear. The same keys told again change nothing. */
   readonly srtp?: MediaSrtp | undefined;
+  /** Mixed into what is sent to the party, relayed or played, where that is G.711. The same one told again goes on. */
+  readonly tone?: MediaTone | undefined;
 }
 
 export interface BridgeOptions {
