@@ -1,53 +1,14 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { decodePcmu, encodePcmu } from "@callfork/protocol/audio";
 import { rtpPayloadType, rtpSequenceNumber, rtpSsrc, rtpTimestamp } from "@callfork/protocol/rtp";
 import { directionOf, parseSessionDescription } from "@callfork/protocol/sdp";
-import { createMediaPlane } from "@callfork/server/media";
 import { createResolver, createSipTransports, createSystemClock } from "@callfork/server/net";
 import { createUserAgent, type ReceivedPart, type SipBody } from "@callfork/server/signalling";
-import { TestPhone } from "@callfork/testkit";
-import { createCalls, NO_PEER_CERTIFICATE } from "../../packages/server/src/calls/index.ts";
-import {
-  createRecordingClient,
-  DEFAULT_CONNECTOR_SETTINGS,
-  type RecordingClient,
-} from "../../packages/server/src/recording-client/index.ts";
-import { createDirector } from "../../packages/server/src/verbs/index.ts";
-import { MemoryCallStore, numberOf } from "../simulated/calls-world.ts";
 import { memoryLog } from "../simulated/pair.ts";
-import { MemorySiprecStore, parameterOf } from "../simulated/recording-world.ts";
-
-const SECONDS = 30;
-const random = { bytes: (length: number) => Uint8Array.from(randomBytes(length)) };
-
-/** Noise that does not repeat within the test: each packet of it is found at one place only. */
-function noise(): Int16Array {
-  const pcm = new Int16Array(SECONDS * 8_000);
-  decodePcmu(randomBytes(pcm.length), pcm);
-  return pcm;
-}
-
-/** Which packet of a voice a payload is. */
-function indexOf(voice: Int16Array): (payload: Uint8Array) => number | undefined {
-  const codes = new Uint8Array(voice.length);
-  encodePcmu(voice, codes);
-  const places = new Map<string, number>();
-  for (let at = 0; at + 160 <= codes.length; at += 160)
-    places.set(Buffer.from(codes.subarray(at, at + 160)).toString("base64"), at / 160);
-  return (payload) => places.get(Buffer.from(payload).toString("base64"));
-}
-
-async function until(what: string, done: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!done()) {
-    assert.ok(performance.now() < deadline, `waited in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+import { parameterOf } from "../simulated/recording-world.ts";
+import { forked, indexOf, noise, random, until } from "./fork-rig.ts";
 
 interface Heard {
   readonly index: number;
@@ -142,113 +103,6 @@ async function recorder(t: TestContext, voices: readonly ((payload: Uint8Array) 
       for (const socket of closed.splice(0)) socket.close();
     },
   };
-}
-
-/** A platform on real sockets with real media, a call between two phones, and a fork of it to `recorders`. */
-async function forked(
-  t: TestContext,
-  voices: readonly [Int16Array, Int16Array],
-  recorders: readonly string[],
-) {
-  const clock = createSystemClock();
-  const log = memoryLog();
-  const alerts: string[] = [];
-  const transports = await createSipTransports({
-    listen: [
-      { transport: "udp", address: "127.0.0.1", port: 0 },
-      { transport: "tcp", address: "127.0.0.1", port: 0 },
-    ],
-    log,
-    clock,
-  });
-  const media = await createMediaPlane({
-    advertisedAddress: "127.0.0.1",
-    ports: { first: 31_400, last: 31_599 },
-    workers: 1,
-    log,
-    drainMs: 0,
-  });
-  const userAgent = createUserAgent({
-    transports,
-    resolver: createResolver(),
-    clock,
-    random,
-    log,
-    userAgentName: "callfork",
-  });
-  const store = new MemoryCallStore();
-  const siprecs = new MemorySiprecStore();
-  let client: RecordingClient | undefined;
-  const raise = { raise: ({ text }: { readonly text: string }) => void alerts.push(text) };
-  const calls = createCalls({
-    userAgent,
-    media,
-    store,
-    director: createDirector({
-      fetcher: { fetch: () => assert.fail("nothing is fetched") },
-      forks: () => client!,
-      clock,
-      log,
-      alerts: raise,
-    }),
-    clock,
-    random,
-    log,
-    alerts: raise,
-    sipHost: "127.0.0.1",
-  });
-  client = createRecordingClient({
-    calls,
-    userAgent,
-    media,
-    connectors: {
-      starters: async () => [],
-      find: async (accountSid, uniqueName) => ({
-        sid: "XE1",
-        accountSid,
-        uniqueName,
-        sipUris: recorders,
-        credentialsHeaderName: null,
-        credentials: null,
-        username: null,
-        password: null,
-        ...NO_PEER_CERTIFICATE,
-        settings: DEFAULT_CONNECTOR_SETTINGS,
-        dateCreated: 0,
-        dateUpdated: 0,
-      }),
-    },
-    store: siprecs,
-    clock,
-    random,
-    log,
-    alerts: raise,
-    sipHost: "127.0.0.1",
-    defaultTrack: "both_tracks",
-    extensionNamespace: "urn:x",
-  });
-  userAgent.attach({ onInvite: (invite) => calls.accept(invite) });
-  const alice = await TestPhone.open({ user: "alice", voice: voices[0] });
-  const bob = await TestPhone.open({ user: "bob", voice: voices[1] });
-  t.after(async () => {
-    await Promise.all([alice.close(), bob.close()]);
-    await calls.drain(0);
-    await userAgent.stop(500);
-    await media.stop();
-    await transports.close();
-  });
-  store.numbers.set(
-    "1001",
-    numberOf("1001", {
-      voiceTwiml:
-        '<Response><Start><Siprec name="f" connectorName="rec" statusCallback="http://x.example/"/></Start>' +
-        `<Dial answerOnBridge="true"><Sip>${bob.uri}</Sip></Dial></Response>`,
-    }),
-  );
-  const { port } = transports.sentBy("udp", "127.0.0.1");
-  const call = await alice.call(`sip:1001@127.0.0.1:${port}`);
-  const row = () => [...siprecs.rows.values()][0]!;
-  return { client, call, siprecs, row, alerts, callSid: () => row().callSid };
 }
 
 test("[R7866-7.1.1.1-3] while a fork is paused not one packet of the call leaves for the recorder, by content", async (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SiprecStart } from "../../packages/server/src/calls/index.ts";
 import { PlatformError } from "../../packages/server/src/observe/index.ts";
-import { CALL, parameterOf, RECORDER, RecordingWorld } from "./recording-world.ts";
+import { ACCOUNT, CALL, parameterOf, RECORDER, RecordingWorld } from "./recording-world.ts";
 
 /** publicCode and httpStatus of what a promise rejects with. */
 async function refusal(promise: Promise<unknown>): Promise<[publicCode: number, httpStatus: number]> {
@@ -169,13 +169,32 @@ test("recover: forks that a dead process left are stopped, with the callbacks th
   await dead.start({ name: "silent", statusCallback: null });
   const w = new RecordingWorld();
   for (const [sid, row] of dead.store.rows) w.store.rows.set(sid, row);
+  const call = { sid: CALL, accountSid: ACCOUNT, from: "+15550001", to: "+15550002", status: "failed" };
+  w.store.calls.set(CALL, {
+    ...call,
+    parentCallSid: null,
+    callerName: null,
+    direction: "inbound",
+    phoneNumberSid: null,
+    trunkSid: null,
+    sipCallId: "leg-1",
+    sipStatus: null,
+    dateCreated: 1,
+    dateUpdated: 2,
+    startTime: 1,
+    endTime: 2,
+    status: "failed",
+  });
   await w.client.recover();
   assert.deepEqual(
     [...w.store.rows.values()].map(({ status }) => status),
     ["stopped", "stopped"],
   );
   assert.deepEqual(w.store.events, ["siprec-stopped"]);
-  assert.equal(parameterOf(w.store.callbacks[0], "CallSid"), CALL);
+  const voice = ["CallSid", "From", "To", "Caller", "CallStatus", "Direction", "ApiVersion", "SipCallId"].map(
+    (name) => parameterOf(w.store.callbacks[0], name),
+  );
+  assert.deepEqual(voice, [CALL, call.from, call.to, call.from, "failed", "inbound", "2010-04-01", "leg-1"]);
   await w.client.recover();
   assert.equal(w.store.saves.length, 1);
 });

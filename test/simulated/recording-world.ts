@@ -214,6 +214,12 @@ export class MemorySiprecStore implements SiprecStore {
     return closed;
   }
 
+  readonly calls = new Map<string, CallRecord>();
+
+  async findCall(callSid: string): Promise<CallRecord | undefined> {
+    return this.calls.get(callSid);
+  }
+
   async callExists(_accountSid: string | undefined, callSid: string): Promise<boolean> {
     return this.pastCalls.has(callSid);
   }

@@ -1,5 +1,5 @@
 import type { CryptoSuite } from "@callfork/protocol/sdp";
-import type { CallbackRequest, PeerCertificate, SiprecRecord } from "../calls/index.ts";
+import type { CallbackRequest, CallRecord, PeerCertificate, SiprecRecord } from "../calls/index.ts";
 import type { ConnectorProfile } from "./connector-profiles.ts";
 
 /** A named recorder with its credentials: the XE… resource, secrets decrypted. Never logged. */
@@ -90,6 +90,8 @@ export interface SiprecStore {
   findSiprec(callSid: string, sidOrName: string): Promise<SiprecRecord | undefined>;
   /** Forks that were live when the process died, set to stopped. Returns them. */
   closeOrphanedSiprecs(now: number): Promise<readonly SiprecRecord[]>;
+  /** A call of any age. */
+  findCall(callSid: string): Promise<CallRecord | undefined>;
   /** Whether the account has (had) that call: tells 21220 (ended) from 20404 (unknown). */
   callExists(accountSid: string | undefined, callSid: string): Promise<boolean>;
 }

@@ -27,7 +27,7 @@ import { admitRecorder, startedByRecorder } from "./recorder-admission.ts";
 import { RecorderHealth } from "./recorder-health.ts";
 import { isRecorderInvite, RecorderPeers } from "./recorder-peers.ts";
 import type { ConnectorPlan } from "./recorders.ts";
-import { orphanParameters, siprecCallback } from "./siprec-callbacks.ts";
+import { parametersOfPast, siprecCallback } from "./siprec-callbacks.ts";
 import { checkAgainst, checkTrack, findPlan, isNameTaken } from "./start-checks.ts";
 import { isTrack } from "./tracks.ts";
 import { unrecordedCall } from "./unrecorded-call.ts";
@@ -192,7 +192,8 @@ class Client implements RecordingClient {
     // A row whose last change the store did not take: nothing of it is alive.
     const now = clock.wallNow();
     const stopped: SiprecRecord = { ...record, status: "stopped", endTime: now, dateUpdated: now };
-    await store.saveSiprec(stopped, siprecCallback(stopped, "siprec-stopped", orphanParameters, now));
+    const voice = await parametersOfPast(store, callSid);
+    await store.saveSiprec(stopped, siprecCallback(stopped, "siprec-stopped", voice, now));
     return stopped;
   }
 
@@ -202,9 +203,10 @@ class Client implements RecordingClient {
     const orphans = await store.closeOrphanedSiprecs(now);
     if (orphans.length > 0) log.warn({ count: orphans.length }, "siprec: forks of a dead process closed");
     for (const record of orphans) {
-      const callbacks = siprecCallback(record, "siprec-stopped", orphanParameters, now);
-      if (callbacks.length === 0) continue;
+      if (record.statusCallback === null) continue;
       try {
+        const voice = await parametersOfPast(store, record.callSid);
+        const callbacks = siprecCallback(record, "siprec-stopped", voice, now);
         await store.saveSiprec(record, callbacks);
       } catch (error) {
         const fields = { err: error, callSid: record.callSid, siprecSid: record.sid };

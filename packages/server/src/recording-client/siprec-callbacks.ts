@@ -1,4 +1,5 @@
-import type { CallbackRequest, SiprecRecord } from "../calls/index.ts";
+import { type CallbackRequest, type SiprecRecord, voiceParameters } from "../calls/index.ts";
+import type { SiprecStore } from "./ports.ts";
 
 export type SiprecEvent =
   | "siprec-started"
@@ -64,8 +65,15 @@ export function siprecCallback(
   ];
 }
 
-/** What is left to say of a call whose process died. */
-export const orphanParameters: Parameters = [["ApiVersion", "2010-04-01"]];
+/** What is known of a call that this process has not carried: its row, as it was left. */
+export async function parametersOfPast(
+  store: Pick<SiprecStore, "findCall">,
+  callSid: string,
+): Promise<Parameters> {
+  const call = await store.findCall(callSid);
+  if (call === undefined) return [["ApiVersion", "2010-04-01"]];
+  return voiceParameters(call, call.sipCallId === null ? [] : [["SipCallId", call.sipCallId]]);
+}
 
 /** ISO 8601 in UTC with six decimals, the last three of which our clock does not have. */
 const callbackTime = (epochMs: number): string => new Date(epochMs).toISOString().replace("Z", "000Z");

@@ -2,6 +2,7 @@ import type { Insertable, Selectable } from "kysely";
 import type { ApiStore } from "../api/index.ts";
 import { NO_SIPREC_DETAIL, type SiprecDetail, type SiprecRecord } from "../calls/index.ts";
 import type { SiprecStore } from "../recording-client/index.ts";
+import { callRecordOf } from "./calls.ts";
 import { readJson, type StoreContext } from "./context.ts";
 import type { OutboxTable } from "./outbox.ts";
 import type { SiprecRow } from "./schema.ts";
@@ -41,6 +42,10 @@ export function siprecsTable({ engine }: StoreContext, outbox: OutboxTable): Sip
         .returningAll()
         .execute();
       return rows.sort((a, b) => a.seq - b.seq).map(recordOf);
+    },
+    findCall: async (callSid) => {
+      const row = await db.selectFrom("calls").selectAll().where("sid", "=", callSid).executeTakeFirst();
+      return row && callRecordOf(row);
     },
     callExists: async (accountSid, callSid) => {
       let query = db.selectFrom("calls").select("sid").where("sid", "=", callSid);
