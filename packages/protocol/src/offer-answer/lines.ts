@@ -6,6 +6,7 @@ import {
   labelOf,
   MEDIA_TIMING,
   type MediaDescription,
+  type RecordIndication,
   type SessionDescription,
 } from "../sdp/index.ts";
 import { connectionTo, type OriginOptions, originOf, stampOrigin } from "./origin.ts";
@@ -30,6 +31,8 @@ export interface LocalSide {
   readonly previous?: SessionDescription | undefined;
   /** What we do about SRTP; default: nothing, as with the policy `never`. */
   readonly security?: MediaSecurity | undefined;
+  /** What a record-aware peer is told of all lines (`a=record`, RFC 7866 §7.1.2); default: nothing. */
+  readonly record?: RecordIndication | undefined;
 }
 
 /** @internal */
@@ -99,11 +102,16 @@ export function describe(
     connection: connectionTo(side.address),
     bandwidths: [],
     timings,
-    attributes: [],
+    attributes: recordAttributes(side),
     otherLines: [],
     media,
   };
   return stampOrigin(description, side.previous);
+}
+
+/** @internal `a=record` for the whole session (RFC 7866 §7.1.2). */
+export function recordAttributes({ record }: LocalSide): readonly Attribute[] {
+  return optional("record", record);
 }
 
 /** @internal An offer never has fewer lines than the one before: what is gone has port 0 (RFC 3264 §8). */

@@ -1,14 +1,17 @@
 import {
+  type Attribute,
   err,
   type MediaDescription,
   ok,
   type Result,
+  type Section,
   type SessionDescription,
+  withAttributes,
   withoutAttributes,
 } from "../sdp/index.ts";
 import { answerDirection, effectiveDirectionOf } from "./direction.ts";
 import { isReachable, isUsable } from "./endpoint.ts";
-import { type LocalPort, type LocalSide, padded, zeroLine } from "./lines.ts";
+import { type LocalPort, type LocalSide, padded, recordAttributes, zeroLine } from "./lines.ts";
 import { type NegotiatedMedia, negotiate, refusedMedia } from "./negotiated.ts";
 import { connectionTo, originOf, stampOrigin } from "./origin.ts";
 import { staysOnLeg } from "./relay-attributes.ts";
@@ -107,17 +110,25 @@ export function relayAnswer(input: RelayAnswerInput): Result<RelayedAnswer, Rela
   });
 }
 
+/** What the side says of recording, in place of what the other leg's peer said of it; else that. */
+function withRecord<S extends Section>(source: S, side: LocalSide): S {
+  if (side.record === undefined) return source;
+  return withAttributes(withoutAttributes(source, isRecord), ...recordAttributes(side));
+}
+
+const isRecord = ({ name }: Attribute): boolean => name === "record";
+
 function relayedDescription(
   source: SessionDescription,
   media: readonly MediaDescription[],
   side: LocalSide,
 ): SessionDescription {
   const { key: _, ...rest } = withoutAttributes(source, staysOnLeg);
-  const description = {
-    ...rest,
+  const description: SessionDescription = {
+    ...withRecord(rest, side),
     origin: originOf(side.origin, side.address),
     connection: connectionTo(side.address),
-    media,
+    media: side.record === undefined ? media : media.map((line) => withoutAttributes(line, isRecord)),
   };
   return stampOrigin(description, side.previous);
 }

@@ -6,7 +6,7 @@ import type { MediaContext } from "./media-context.ts";
 import { HeldRuns } from "./packet-run.ts";
 import { PacketSink } from "./packet-sink.ts";
 import { Passage } from "./passage.ts";
-import { Player } from "./player.ts";
+import { Players } from "./players.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { Receiver } from "./receiver.ts";
 import type { MediaId, PlayOptions } from "./types.ts";
@@ -31,17 +31,17 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #rtpOwners: (PortOwner | undefined)[] = [];
   readonly #rtcpOwners: (PortOwner | undefined)[] = [];
   readonly #forkLegs = new Map<MediaId, Leg>();
-  readonly #playing = new Map<Leg, number>();
+  readonly #players: Players;
   readonly #held = new HeldRuns();
   readonly #sinks = new Map<number, PacketSink>();
   #dirtySinks: PacketSink[] = [];
   #flushAt = Number.POSITIVE_INFINITY;
   #tickAt = Number.POSITIVE_INFINITY;
-  #playAt = Number.POSITIVE_INFINITY;
 
   constructor(context: MediaContext, answer: Answer) {
     this.#context = context;
     this.#answer = answer;
+    this.#players = new Players((question, completed) => answer(question, { kind: "played", completed }));
   }
 
   onBatch(batch: PacketBatch): void {
@@ -60,7 +60,7 @@ export class MediaEngine implements PacketIoHandlers {
   }
 
   onWake(now: number): void {
-    if (now >= this.#playAt) this.#runPlayers(now);
+    if (now >= this.#players.dueAt) this.#players.run(now);
     if (now >= this.#flushAt) this.#flushSinks();
     this.#held.flushDue(now);
     if (now >= this.#tickAt) {
@@ -104,7 +104,7 @@ export class MediaEngine implements PacketIoHandlers {
         this.#play(owner, command.question, command.options, now);
         break;
       case "stop-play":
-        if (owner instanceof Leg) this.#endPlay(owner, false);
+        if (owner instanceof Leg) this.#players.stop(owner);
         break;
       case "start-fork":
         if (owner instanceof Fork) owner.start(command.connection);
@@ -130,7 +130,7 @@ export class MediaEngine implements PacketIoHandlers {
   /** Says goodbye for everything; the ports are the `PacketIo`'s to close. */
   stop(now: number): void {
     for (const owner of this.#owners.values()) {
-      if (owner instanceof Leg) this.#endPlay(owner, false);
+      if (owner instanceof Leg) this.#players.close(owner);
       owner.close(now);
     }
     this.#owners.clear();
@@ -228,27 +228,7 @@ export class MediaEngine implements PacketIoHandlers {
       this.#answer(question, { kind: "played", completed: false });
       return;
     }
-    this.#endPlay(owner, false);
-    owner.player = new Player(options.samples, options.loop, owner.packetTimeMs, now);
-    this.#playing.set(owner, question);
-    this.#playAt = Math.min(this.#playAt, owner.player.dueAt);
-  }
-
-  #runPlayers(now: number): void {
-    let next = Number.POSITIVE_INFINITY;
-    for (const leg of this.#playing.keys()) {
-      if (leg.runPlayer(now)) this.#endPlay(leg, true);
-      else if (leg.player !== undefined) next = Math.min(next, leg.player.dueAt);
-    }
-    this.#playAt = next;
-  }
-
-  #endPlay(leg: Leg, completed: boolean): void {
-    const question = this.#playing.get(leg);
-    if (question === undefined) return;
-    this.#playing.delete(leg);
-    leg.player = undefined;
-    this.#answer(question, { kind: "played", completed });
+    this.#players.play(owner, question, options, now);
   }
 
   #flushSinks(): void {
@@ -265,7 +245,7 @@ export class MediaEngine implements PacketIoHandlers {
       return;
     }
     if (owner instanceof Leg) {
-      this.#endPlay(owner, false);
+      this.#players.close(owner);
       unbridge(owner);
       for (const fork of [...owner.inboundForks, ...owner.outboundForks]) this.#forkLegs.delete(fork.id);
     }
@@ -291,7 +271,7 @@ export class MediaEngine implements PacketIoHandlers {
   }
 
   #arm(): void {
-    this.#context.io.wakeAt(Math.min(this.#playAt, this.#flushAt, this.#tickAt, this.#held.dueAt));
+    this.#context.io.wakeAt(Math.min(this.#players.dueAt, this.#flushAt, this.#tickAt, this.#held.dueAt));
   }
 }
 

@@ -153,3 +153,29 @@ test("relay, player, relay: one stream to the party and to the fork, and the pla
   }
   assert.notEqual(heard[0]!.ssrc, recorded[0]!.ssrc);
 });
+
+test("an announcement interrupts what is played, which goes on afterwards where it was; stopping ends only that", async (t) => {
+  const { plane, leg, alice } = await listening(t);
+  const [music, notice] = [tone(160 * 20), tone(160 * 5).map((sample) => -sample)];
+  const played = plane.play(leg.id, { samples: music, loop: 1 });
+  await until(t, () => alice.packets.length >= 4);
+  assert.equal(await plane.play(leg.id, { samples: notice, loop: 1, isAnnouncement: true }), true);
+  assert.equal(await played, true);
+  const heard = await alice.take(t, 25);
+  const frames = (samples: Int16Array) =>
+    Array.from({ length: samples.length / 160 }, (_, i) => ulaw(samples.subarray(i * 160, (i + 1) * 160)));
+  const at = heard.findIndex(({ payload }) => Buffer.from(payload).equals(frames(notice)[0]!));
+  assert.ok(at >= 4, `${at}`);
+  const expected = [...frames(music).slice(0, at), ...frames(notice), ...frames(music).slice(at)];
+  assert.deepEqual(
+    heard.map(({ payload }) => Buffer.from(payload)),
+    expected,
+  );
+  for (const [i, one] of heard.entries()) assert.equal(one.sequence, addToSequence(heard[0]!.sequence, i));
+  const endless = plane.play(leg.id, { samples: music, loop: 0 });
+  const announced = plane.play(leg.id, { samples: notice, loop: 1, isAnnouncement: true });
+  plane.stopPlay(leg.id);
+  assert.equal(await endless, false);
+  assert.equal(await announced, true);
+  assert.equal((await alice.take(t, 5)).length, 5);
+});

@@ -46,6 +46,11 @@ export class Player {
     if (behind > MAX_BURST_FRAMES) this.#startedAt += behind * this.#frameMs;
   }
 
+  /** It waited meanwhile, and goes on where it was. */
+  postpone(byMs: number): void {
+    this.#startedAt += Math.ceil(byMs / GRID_MS) * GRID_MS;
+  }
+
   get frameLength(): number {
     return this.#frameMs * SAMPLES_PER_MS;
   }

@@ -171,6 +171,8 @@ export interface PlayOptions {
   readonly samples: Int16Array;
   /** 0: until stopped. */
   readonly loop: number;
+  /** Interrupts what is played, which goes on afterwards; `stopPlay` does not end it. */
+  readonly isAnnouncement?: boolean;
 }
 
 /** Counters of one direction of one stream (RFC 3550). */
