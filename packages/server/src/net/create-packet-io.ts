@@ -1,6 +1,6 @@
 import { createDgramPacketIo } from "./dgram-packet-io.ts";
 import type { PacketIo } from "./packet-io.ts";
-import { openKernel } from "./uring/kernel.ts";
+import { type Kernel, openKernel } from "./uring/kernel.ts";
 import { probeUring } from "./uring/probe.ts";
 import { UringPacketIo } from "./uring/uring-packet-io.ts";
 
@@ -24,13 +24,16 @@ export interface ChosenPacketIo {
   readonly refusal?: string;
 }
 
-/** The fastest implementation that works on this machine. One for each thread. */
-export function createPacketIo(options: PacketIoOptions): ChosenPacketIo {
+/**
+ * The fastest implementation that works on this machine. One for each thread.
+ *
+ * @param kernel - for tests
+ */
+export function createPacketIo(options: PacketIoOptions, kernel = wantedKernel(options)): ChosenPacketIo {
   const { choice, receiveBufferBytes, descriptors } = options;
   const sockets = (): PacketIo =>
     createDgramPacketIo(receiveBufferBytes === undefined ? {} : { receiveBufferBytes });
   if (choice === "dgram") return { io: sockets() };
-  const kernel = openKernel();
   if (typeof kernel === "string") return { io: sockets(), refusal: kernel };
   try {
     const { fixedFiles } = probeUring(kernel);
@@ -38,6 +41,10 @@ export function createPacketIo(options: PacketIoOptions): ChosenPacketIo {
   } catch (error) {
     return { io: sockets(), refusal: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function wantedKernel({ choice }: PacketIoOptions): Kernel | string {
+  return choice === "dgram" ? "not wanted" : openKernel();
 }
 
 /** Closes what a thread that is gone held open. */

@@ -1,4 +1,5 @@
 import { createDgramPacketIo } from "./dgram-packet-io.ts";
-import { testPacketIo } from "./testing/packet-io-suite.ts";
+import { testPacketIo, testPacketIoUnderLoad } from "./testing/packet-io-suite.ts";
 
 testPacketIo("dgram", () => createDgramPacketIo());
+testPacketIoUnderLoad("dgram", () => createDgramPacketIo());

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { MAX_PACKET_BYTES, type PacketIo, type PortIndex } from "../packet-io.ts";
@@ -180,6 +181,159 @@ export function testPacketIo(name: string, create: () => PacketIo): void {
     port1.postMessage({ hello: 1 });
     assert.deepEqual(await message, { hello: 1 });
   });
+}
+
+/** Traffic and change at the same time, and more traffic than there is room for. */
+export function testPacketIoUnderLoad(name: string, create: () => PacketIo): void {
+  test(`${name}: packets behind the one that made its source the peer are marked as the peer's`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const port = await openFree(io);
+    const [x, y] = [await peer(t), await peer(t)];
+    const marks: string[] = [];
+    onBatch((batch) => {
+      for (let i = 0; i < batch.count; i++) {
+        const isX = batch.sourcePort(i) === x.address().port;
+        if (marks.length === 0) io.setPeer(port, LOCALHOST, batch.sourcePort(i), true);
+        else marks.push(`${isX ? "x" : "y"}${batch.fromPeer[i]}`);
+        if (marks.length === 0) marks.push("first");
+      }
+    });
+    for (let i = 0; i < 10; i++) {
+      x.send("from x", io.localPort(port), LOCALHOST);
+      if (i === 5) y.send("from y", io.localPort(port), LOCALHOST);
+    }
+    await until(t, () => marks.filter((mark) => mark === "x1").length === 9);
+    assert.ok(!marks.includes("x0") && !marks.includes("y1"), marks.join(" "));
+  });
+
+  test(`${name}: a run of segments arrives as packets of their own`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const port = await openFree(io);
+    const [x, y] = [await peer(t), await peer(t)];
+    for (const exclusive of [false, true]) {
+      io.setPeer(port, LOCALHOST, x.address().port, exclusive);
+      const answers = collect(x, 6);
+      onBatch((batch) => {
+        const at = io.reserve(5 * 172);
+        for (let i = 0; i < 5; i++) batch.bytes.fill(i, at + i * 172, at + (i + 1) * 172);
+        io.sendSegments(port, at, 5 * 172, 172);
+        const alone = io.reserve(100);
+        batch.bytes.fill(5, alone, alone + 100);
+        io.sendSegments(port, alone, 100, 100);
+      });
+      (exclusive ? x : y).send("go", io.localPort(port), LOCALHOST);
+      assert.deepEqual(
+        (await answers).map((one) => one.bytes),
+        [0, 1, 2, 3, 4, 5].map((i) => Buffer.alloc(i === 5 ? 100 : 172, i)),
+      );
+    }
+  });
+
+  test(`${name}: a flood of one port, from strangers and of all sizes, changes nothing on another`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const [calm, flooded] = [await openFree(io), await openFree(io)];
+    const [x, stranger] = [await peer(t), await peer(t)];
+    let seen = 0;
+    onBatch((batch) => {
+      for (let i = 0; i < batch.count; i++) {
+        if (batch.port[i] === flooded) seen++;
+        else io.send(calm, batch.offset[i]!, batch.length[i]!);
+      }
+    });
+    io.setPeer(calm, LOCALHOST, x.address().port, true);
+    const sizes = [0, 11, 12, 1500, 65_507].map((length) => Buffer.alloc(length, 0x80));
+    for (let i = 0; i < 200; i++) {
+      for (let k = 0; k < 20; k++) stranger.send(sizes[k % 5]!, io.localPort(flooded), LOCALHOST);
+      const answer = collect(x, 1);
+      x.send(`calm ${i}`, io.localPort(calm), LOCALHOST);
+      assert.equal((await answer)[0]!.text, `calm ${i}`);
+    }
+    await until(t, () => seen > 0 && io.counters.oversized > 0);
+  });
+
+  test(`${name}: what a full queue could keep of an overload is whole and in order, and all goes on`, async (t) => {
+    const { io, received } = start(t, create);
+    const port = await openFree(io);
+    const x = await peer(t);
+    for (let i = 0; i < 3000; i++) x.send(`${i}`.padStart(200), io.localPort(port), LOCALHOST);
+    await received(1);
+    x.send("end".padStart(200), io.localPort(port), LOCALHOST);
+    const numbers: number[] = [0];
+    for (;;) {
+      const text = (await received(1))[0]!.slice(-200).trim();
+      if (text === "end") break;
+      numbers.push(Number(text));
+      if (numbers.at(-1)! % 1000 === 999) x.send("end".padStart(200), io.localPort(port), LOCALHOST);
+    }
+    assert.deepEqual(
+      numbers,
+      numbers.toSorted((a, b) => a - b),
+    );
+  });
+
+  test(`${name}: thousands of ports are opened and closed while traffic runs, and nothing is left of them`, async (t) => {
+    const { io, onBatch } = start(t, create);
+    const steady = await openFree(io);
+    const x = await peer(t);
+    io.setPeer(steady, LOCALHOST, x.address().port, true);
+    onBatch((batch) => {
+      for (let i = 0; i < batch.count; i++) {
+        if (batch.port[i] === steady) io.send(steady, batch.offset[i]!, batch.length[i]!);
+      }
+    });
+    let [turns, wrong, running] = [0, 0, true];
+    x.on("message", (bytes) => {
+      if (bytes.toString() !== `turn ${turns++}`) wrong++;
+      if (running) x.send(`turn ${turns}`, io.localPort(steady), LOCALHOST);
+    });
+    x.send("turn 0", io.localPort(steady), LOCALHOST);
+    const before = openDescriptors();
+    let next = 42_000;
+    for (let wave = 0; wave < 20; wave++) {
+      const ports: PortIndex[] = [];
+      while (ports.length < 100) {
+        try {
+          ports.push(await io.open(LOCALHOST, next++));
+        } catch (error) {
+          if (!(error instanceof ListenError && error.inUse)) throw error;
+        }
+        if (next === 48_000) next = 42_000;
+      }
+      for (const port of ports) {
+        io.setPeer(port, LOCALHOST, x.address().port, port % 2 === 0);
+        x.send("to one that is about to close", io.localPort(port), LOCALHOST);
+      }
+      await Promise.all(ports.map((port) => io.close(port)));
+      const seen = turns;
+      await until(t, () => turns > seen);
+    }
+    running = false;
+    assert.equal(wrong, 0);
+    assert.equal(openDescriptors(), before);
+  });
+
+  test(`${name}: after stop, under traffic, nothing is left open`, async (t) => {
+    const before = openDescriptors();
+    const io = create();
+    io.attach({ onBatch() {}, onWake() {}, onUnreachable() {} });
+    const ports = [await openFree(io), await openFree(io), await openFree(io)];
+    const x = await peer(t);
+    const numbers = ports.map((port) => io.localPort(port));
+    const traffic = setInterval(() => {
+      for (const number of numbers) x.send("traffic", number, LOCALHOST);
+    }, 1);
+    t.after(() => clearInterval(traffic));
+    await until(t, () => io.counters.received > 10);
+    await io.stop();
+    await io.stop();
+    clearInterval(traffic);
+    x.close();
+    await until(t, () => openDescriptors() === before);
+  });
+}
+
+function openDescriptors(): number {
+  return readdirSync("/proc/self/fd").length;
 }
 
 /** A port of a number that nobody has: 0 is no number a `PacketIo` knows. */

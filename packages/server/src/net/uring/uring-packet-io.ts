@@ -21,6 +21,8 @@ export interface UringPacketIoOptions {
   readonly receiveBufferBytes?: number | undefined;
   /** Packets that may lie received and not yet dealt with: a power of two. */
   readonly receiveBuffers?: number | undefined;
+  /** Entries that may be written before they are handed over, and completions that may lie ready: powers of two. */
+  readonly ringEntries?: { readonly submissions: number; readonly completions: number } | undefined;
   /** Ports are known to the ring by their place in its own table of files: see `UringAbilities`. */
   readonly fixedFiles?: boolean | undefined;
   /** Descriptors that are open, −1 where none is: for whoever has to close them when this thread dies. */
@@ -32,8 +34,7 @@ const SEND_BYTES = 1024 * 1024;
 /** What can be held beyond a turn: places of equal size. */
 const HOLD_BYTES = 1536;
 const HOLDS = 8192;
-const SUBMISSIONS = 1024;
-const COMPLETIONS = 16_384;
+const RING_ENTRIES = { submissions: 1024, completions: 16_384 };
 const MAX_PORTS = 16_384;
 /** A thread that has nothing to do looks up this often. */
 const MAX_WAIT_MS = 250;
@@ -132,7 +133,8 @@ export class UringPacketIo implements PacketIo {
   constructor(kernel: Kernel, options: UringPacketIoOptions = {}) {
     this.#kernel = kernel;
     this.#options = options;
-    const ring = new Ring(kernel, SUBMISSIONS, COMPLETIONS);
+    const { submissions, completions } = options.ringEntries ?? RING_ENTRIES;
+    const ring = new Ring(kernel, submissions, completions);
     this.#ring = ring;
     this.#words = ring.words;
     try {
