@@ -16,7 +16,7 @@ export interface SipParser {
   readonly name: string;
   /** The parser's own message, or `undefined` when it refuses. */
   readonly parse: (message: WireMessage) => unknown;
-  /** Writes what `parse` gave; absent where a package writes only messages that it made itself. */
+  /** Writes what `parse` gave, as octets for a socket; absent where a package writes only messages that it made itself. */
   readonly format?: (parsed: unknown) => { readonly length: number };
   /** What it understood, for people. */
   readonly summary: (parsed: unknown) => Summary;
@@ -100,7 +100,8 @@ const CALLFORK_WITH_VALUES: SipParser = {
 const SIP: SipParser = {
   name: "sip 0.0.6",
   parse: ({ text }) => sip.parse(text),
-  format: (parsed) => sip.stringify(parsed as SipPackageMessage),
+  // As its transports do: what leaves is octets.
+  format: (parsed) => Buffer.from(sip.stringify(parsed as SipPackageMessage), "binary"),
   summary: (parsed) => {
     const { uri, headers, content } = parsed as SipPackageMessage;
     return { uri, cseq: headers.cseq?.seq, callId: headers["call-id"], bodyLength: content.length };

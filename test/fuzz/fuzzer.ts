@@ -130,7 +130,8 @@ function assertQuick(run: () => void): void {
 
 function keep(kind: string, bytes: Uint8Array): string {
   if (process.env.CALLFORK_FUZZ_KEEP !== "1") {
-    return `${Buffer.from(bytes).toString("latin1")} (CALLFORK_FUZZ_KEEP=1 keeps it in the corpus)`;
+    const beginning = JSON.stringify(Buffer.from(bytes.subarray(0, 400)).toString("latin1"));
+    return `${beginning}, ${bytes.length} octets (CALLFORK_FUZZ_KEEP=1 keeps them in the corpus)`;
   }
   const folder = new URL(`${kind}/`, CORPUS);
   mkdirSync(folder, { recursive: true });

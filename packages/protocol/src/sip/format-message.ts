@@ -1,4 +1,5 @@
-import { isToken, utf8Encode } from "../text/index.ts";
+import { asciiEncodeInto, isToken, utf8Encode } from "../text/index.ts";
+import { isUsualName } from "./header-names.ts";
 import { linesOf } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
 import { percentEncode, unreservedAnd } from "./percent.ts";
@@ -12,8 +13,11 @@ export class SipFormatError extends Error {
 // Everything visible but quotes and angle brackets; the URI was escaped before, so "%" stands.
 const URI_CHARACTERS = unreservedAnd("%&=+$,;:?/@[]#^`{|}\\");
 
+/** The same characters at a glance. */
+const PLAIN_URI = /^[!#-;=?-~]*$/;
+
 /**
- * Writes a message as fresh octets that the caller owns. Content-Length is set from the body, whatever the headers say,
+ * Writes a message as octets that the caller owns (a view: small messages share a buffer, each octet is used once). Content-Length is set from the body, whatever the headers say,
  * and put last.
  *
  * No value can start a line of its own: a line end, and a NUL that no backslash quotes, becomes one blank in a header
@@ -26,24 +30,58 @@ export function formatSipMessage(message: SipMessage): Uint8Array {
   let head: string;
   if (message.kind === "request") {
     if (!isToken(message.method)) throw new SipFormatError("the method is no token");
-    head = `${message.method} ${percentEncode(message.uri, URI_CHARACTERS)} SIP/2.0\r\n`;
+    head = `${message.method} ${PLAIN_URI.test(message.uri) ? message.uri : percentEncode(message.uri, URI_CHARACTERS)} SIP/2.0\r\n`;
   } else {
     const { status } = message;
     if (!Number.isInteger(status) || status < 100 || status > 699)
       throw new SipFormatError("not a status code");
     head = `SIP/2.0 ${status} ${cleanValue(message.reason)}\r\n`;
   }
-  for (const { key, name, value } of linesOf(message.headers)) {
+  for (const { key, name, value, wasRead } of linesOf(message.headers)) {
     if (key === "content-length") continue;
-    if (!isToken(name)) throw new SipFormatError("a header name is no token");
+    if (wasRead) {
+      head += `${name}: ${value}\r\n`;
+      continue;
+    }
+    if (!isUsualName(name) && !isToken(name)) throw new SipFormatError("a header name is no token");
     head += `${name}: ${cleanValue(value)}\r\n`;
   }
   head += `Content-Length: ${message.body.length}\r\n\r\n`;
+  return octetsOf(head, message.body);
+}
+
+/**
+ * Messages are short, and a buffer of their own costs more than all of their writing: small ones share one, in which
+ * no octet is ever used twice.
+ */
+const SHARED_BYTES = 16_384;
+const LARGEST_SHARED = SHARED_BYTES / 4;
+let shared = new Uint8Array(SHARED_BYTES);
+let used = 0;
+
+function octetsOf(head: string, body: Uint8Array): Uint8Array {
+  const length = head.length + body.length;
+  const bytes = room(length);
+  if (!asciiEncodeInto(head, bytes)) return wideOctetsOf(head, body);
+  if (body.length > 0) bytes.set(body, head.length);
+  return bytes;
+}
+
+function room(length: number): Uint8Array {
+  if (length > LARGEST_SHARED) return new Uint8Array(length);
+  if (used + length > SHARED_BYTES) {
+    shared = new Uint8Array(SHARED_BYTES);
+    used = 0;
+  }
+  used += length;
+  return shared.subarray(used - length, used);
+}
+
+function wideOctetsOf(head: string, body: Uint8Array): Uint8Array {
   const headBytes = utf8Encode(head);
-  if (message.body.length === 0) return headBytes;
-  const bytes = new Uint8Array(headBytes.length + message.body.length);
+  const bytes = new Uint8Array(headBytes.length + body.length);
   bytes.set(headBytes);
-  bytes.set(message.body, headBytes.length);
+  bytes.set(body, headBytes.length);
   return bytes;
 }
 

@@ -127,13 +127,14 @@ export function readHead(bytes: Uint8Array, start: number, end: number, limits: 
       report("SIP_HEADER_SYNTAX", "header line without name and colon", at);
       continue;
     }
-    if (value.includes("\r")) report("SIP_HEADER_SYNTAX", "bare CR in a header line", at);
+    const hasBareCr = value.includes("\r");
+    if (hasBareCr) report("SIP_HEADER_SYNTAX", "bare CR in a header line", at);
     const name = text.slice(at, nameEnd);
     const key = headerKey(name);
     const once = ONCE.get(key) ?? 0;
     if ((seen & once) !== 0) report("SIP_HEADER_REPEATED", `${key} comes twice`, at);
     seen |= once;
-    lines.push({ key, name: longHeaderName(name), value });
+    lines.push({ key, name: longHeaderName(name), value, wasRead: !hasBareCr && nul < 0 });
   }
   return { startLine, headers, problem };
 }

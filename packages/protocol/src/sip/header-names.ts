@@ -58,6 +58,11 @@ export function headerKey(name: string): string {
   return KEYS.get(name) ?? name.toLowerCase();
 }
 
+/** One of the names that most messages consist of, as we write them: a token, without a look at each letter. */
+export function isUsualName(name: string): boolean {
+  return KEYS.has(name);
+}
+
 /** The name as it came, compact forms made long. */
 export function longHeaderName(name: string): string {
   return name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name;

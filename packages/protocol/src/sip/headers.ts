@@ -1,11 +1,15 @@
 import { trimBlanks } from "../text/index.ts";
 import { headerKey, longHeaderName } from "./header-names.ts";
 
-/** A header line; `key` is `headerKey(name)`, `name` the long one. */
+/**
+ * A header line; `key` is `headerKey(name)`, `name` the long one. `wasRead`: the parser made it, so its name is a token
+ * and no line end is in its value.
+ */
 export interface HeaderLine {
   readonly key: string;
   readonly name: string;
   readonly value: string;
+  readonly wasRead: boolean;
 }
 
 /** The lines themselves, for the parser and the writer of whole messages: both pass over every line once. */
@@ -66,7 +70,7 @@ export class SipHeaders {
   }
 
   append(name: string, value: string): this {
-    this.#lines.push({ key: headerKey(name), name: longHeaderName(name), value });
+    this.#lines.push({ key: headerKey(name), name: longHeaderName(name), value, wasRead: false });
     return this;
   }
 
@@ -74,7 +78,7 @@ export class SipHeaders {
   prepend(name: string, value: string): this {
     const key = headerKey(name);
     const at = this.#lines.findIndex((line) => line.key === key);
-    this.#lines.splice(Math.max(at, 0), 0, { key, name: longHeaderName(name), value });
+    this.#lines.splice(Math.max(at, 0), 0, { key, name: longHeaderName(name), value, wasRead: false });
     return this;
   }
 
@@ -85,7 +89,9 @@ export class SipHeaders {
     const first = this.#lines.findIndex((line) => line.key === key);
     this.delete(name);
     const at = first < 0 ? this.#lines.length : Math.min(first, this.#lines.length);
-    this.#lines.splice(at, 0, ...values.map((each) => ({ key, name: longHeaderName(name), value: each })));
+    const longName = longHeaderName(name);
+    const lines = values.map((each) => ({ key, name: longName, value: each, wasRead: false }));
+    this.#lines.splice(at, 0, ...lines);
     return this;
   }
 
@@ -102,7 +108,9 @@ export class SipHeaders {
   }
 
   clone(): SipHeaders {
-    return new SipHeaders(this.entries());
+    const copy = new SipHeaders();
+    copy.#lines.push(...this.#lines); // lines are never changed, only replaced
+    return copy;
   }
 }
 

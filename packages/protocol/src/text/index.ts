@@ -14,7 +14,7 @@ export {
   type TextError,
   trimBlanks,
 } from "./scan.ts";
-export { utf8Decode, utf8DecodeStrict, utf8Encode } from "./utf8.ts";
+export { asciiEncodeInto, utf8Decode, utf8DecodeStrict, utf8Encode } from "./utf8.ts";
 export {
   childElements,
   parseXml,
