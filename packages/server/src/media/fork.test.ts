@@ -249,6 +249,50 @@ test("[R7866-8.1.3-2] [R3550-8.2-1] a recorder that uses the fork's SSRC makes i
   assert.equal(second!.sequence, addToSequence(first!.sequence, 1));
 });
 
+test("[R3550-8.2-3] RTP with the fork's SSRC is a collision too; a recorder that sends everything back is a loop, and changes the SSRC once", async (t) => {
+  const { plane, a, alice, heard, said, inbound } = await forked(t);
+  const byes = () => heard.reports.flatMap(({ packets }) => packets.filter(({ kind }) => kind === "bye"));
+  const seen = new Set<number>();
+  for (let i = 0; i < 20; i++) {
+    await alice.send(a, packet(i));
+    const [copy] = await heard.take(t, 1);
+    seen.add(copy!.ssrc);
+    await heard.sendRaw(inbound.rtpPort, copy!.bytes);
+    for (const { packets } of heard.reports.splice(0)) {
+      if (packets.some(({ kind }) => kind === "bye")) seen.add(-1);
+      await heard.sendReports(inbound, packets);
+    }
+    await plane.stats(inbound.id);
+  }
+  await untilStats(t, plane, inbound.id, ({ dropped }) => dropped >= 20);
+  await until(t, () => seen.has(-1) || byes().length > 0);
+  seen.delete(-1);
+  assert.equal(seen.size, 2);
+  assert.equal(said.packets.length, 0);
+});
+
+test("[R8866-6.7-1] [R7866-8.1.6-1] [R6263-7-1] reports go on while nothing is sent: no RTP, the CNAME all the same", async (t) => {
+  const { plane, a, alice, heard, inbound } = await forked(t);
+  await alice.send(a, packet(0));
+  await heard.take(t, 1);
+  await until(t, () => heard.reports.length > 0);
+  plane.startFork(inbound.id, {
+    remote: heard.target,
+    payloadTypes: new Map([[0, 96]]),
+    clockRateHz: 8000,
+    cname: "cname-of-the-fork",
+    withhold: true,
+  });
+  await plane.stats(inbound.id);
+  const before = heard.reports.length;
+  for (let i = 1; i < 10; i++) await alice.send(a, packet(i));
+  await until(t, () => heard.reports.length > before);
+  const [report, sdes] = heard.reports[before]!.packets;
+  assert.ok(report!.kind === "rr" || report!.kind === "sr");
+  assert.equal(sdes!.kind, "sdes");
+  assert.equal(heard.packets.length, 0);
+});
+
 test("what the recorder reports of loss and jitter shows in the fork's counters", async (t) => {
   const { plane, a, alice, heard, inbound } = await forked(t);
   await alice.send(a, packet(0));

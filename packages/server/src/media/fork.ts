@@ -26,6 +26,8 @@ import type { ForkConnection, MediaId, MediaStats } from "./types.ts";
 
 /** ICMP answers every packet we send; one event in this time is enough. */
 const UNREACHABLE_EVERY_MS = 1000;
+/** Ten report intervals of five seconds. */
+const LOOP_MS = 50_000;
 
 /**
  * A copy of one direction of a leg on its way to a recorder: an RTP stream of our own (RFC 7866 §8.2.3, endpoint role).
@@ -49,6 +51,7 @@ export class Fork implements PortOwner, TranscodedSink {
   #stream: OutgoingStream | undefined;
   #remoteReport: ReportBlock | undefined;
   #unreachableAt = Number.NEGATIVE_INFINITY;
+  #collidedAt = Number.NEGATIVE_INFINITY;
   #dropped = 0;
   #rejected = 0;
   #withholds = false;
@@ -178,9 +181,14 @@ export class Fork implements PortOwner, TranscodedSink {
     if (stream.packets === 1) this.#reporter?.start(now, true);
   }
 
-  /** Nothing but reports is expected from a recorder. */
-  onRtpPacket(): void {
+  /** Nothing but reports is expected from a recorder; what comes all the same may tell that our SSRC is taken. */
+  onRtpPacket(batch: PacketBatch, index: number): void {
     this.#dropped++;
+    const stream = this.#stream;
+    const at = batch.offset[index]!;
+    const isClear = this.#srtp.receiver === undefined; // one that is not authenticated proves nothing
+    if (!isClear || batch.fromPeer[index] !== 1 || batch.length[index]! < RTP_FIXED_HEADER_LENGTH) return;
+    if (stream?.started && rtpSsrc(batch.bytes, at) === stream.ssrc) this.#collided(stream, batch.receivedAt);
   }
 
   onRtcpPacket(batch: PacketBatch, index: number): void {
@@ -200,7 +208,7 @@ export class Fork implements PortOwner, TranscodedSink {
     }
     for (const packet of parsed.value) {
       if (packet.kind !== "sr" && packet.kind !== "rr") continue;
-      if (packet.ssrc === stream.ssrc) this.#takeAnotherSsrc(stream, batch.receivedAt);
+      if (packet.ssrc === stream.ssrc) this.#collided(stream, batch.receivedAt);
       for (const report of packet.reports) if (report.ssrc === stream.ssrc) this.#remoteReport = report;
     }
   }
@@ -259,6 +267,16 @@ export class Fork implements PortOwner, TranscodedSink {
     // "When the clock rate changes" there has to be another SSRC, or nobody can tell time by it (RFC 3550 §5.2).
     if (stream.started) this.#takeAnotherSsrc(stream, this.#now);
     stream.changeClockRate(format.clockRateHz);
+  }
+
+  /**
+   * The recorder uses our SSRC. When it does so again it sends back what it gets: "a loop", for which nothing is changed
+   * until it has been quiet for ten report intervals (RFC 3550 §8.2).
+   */
+  #collided(stream: OutgoingStream, now: number): void {
+    const isLoop = now - this.#collidedAt < LOOP_MS;
+    this.#collidedAt = now;
+    if (!isLoop) this.#takeAnotherSsrc(stream, now);
   }
 
   /** "If a source discovers its own identifier in use by another" it says BYE and takes a new one (RFC 3550 §8.2). */
