@@ -20,12 +20,22 @@ export interface TrackStart {
  * no say then. Otherwise by arrival, for all of them alike: two clocks are never mixed.
  */
 export function startOffsets(tracks: readonly TrackStart[]): readonly number[] {
+  return align(tracks).offsets;
+}
+
+/** The offsets, and whether they are by the sender's clock. */
+export function align(tracks: readonly TrackStart[]): {
+  readonly offsets: readonly number[];
+  readonly isBySender: boolean;
+} {
   const heard = tracks.filter(({ firstPacketTime }) => firstPacketTime !== null);
-  const timeOf = haveOneClock(heard)
+  const isBySender = haveOneClock(heard);
+  const timeOf = isBySender
     ? ({ senderStart }: TrackStart) => senderStart!.time
     : ({ firstPacketTime }: TrackStart) => firstPacketTime!;
   const first = Math.min(...heard.map(timeOf));
-  return tracks.map((track) => (track.firstPacketTime === null ? 0 : timeOf(track) - first));
+  const offsets = tracks.map((track) => (track.firstPacketTime === null ? 0 : timeOf(track) - first));
+  return { offsets, isBySender };
 }
 
 function haveOneClock(tracks: readonly TrackStart[]): boolean {

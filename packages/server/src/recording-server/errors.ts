@@ -9,6 +9,15 @@ export class RecordingInProgressError extends PlatformError {
   override readonly publicCode = 20409;
 }
 
+/** Audio was asked for, and is there only in a codec that nothing here decodes. */
+export class AudioNotDecodedError extends PlatformError {
+  override readonly name = "AudioNotDecodedError";
+  readonly code = "AUDIO_NOT_DECODED";
+  readonly fault = "operator";
+  override readonly httpStatus = 409;
+  override readonly publicCode = 20409;
+}
+
 /** Why an INVITE, re-INVITE or UPDATE is turned down: what the peer is told, and a word for metrics. */
 export interface Refusal {
   readonly status: number;

@@ -1,16 +1,26 @@
-import { inChannelOrder } from "./channel-order.ts";
-import { RecordingInProgressError } from "./errors.ts";
 import type { RecordingFiles } from "./files/recording-files.ts";
 import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
 import { metadataHistory } from "./metadata-history.ts";
-import type { MediaFile, MetadataFile, RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+import type {
+  AudioAsked,
+  MediaFile,
+  MetadataFile,
+  RecordingLibrary,
+  RecordingRecord,
+  RecordingStore,
+  TrackForm,
+  VconWish,
+} from "./ports.ts";
+import type { DecoderCommand } from "./reading/foreign-decoder.ts";
+import { RecordingForms } from "./reading/recording-forms.ts";
 import type { RecordingFilter } from "./search.ts";
 import { vconOf } from "./vcon.ts";
-import { type Channel, openChannel, wavView } from "./wav-view.ts";
 
 export interface LibraryOptions {
   readonly store: RecordingStore;
   readonly files: RecordingFiles;
+  /** For codecs that we do not know. */
+  readonly decoders: readonly DecoderCommand[];
   /** The row of a recording in progress as of now. */
   readonly live: (sid: string) => Promise<RecordingRecord | undefined>;
 }
@@ -18,9 +28,11 @@ export interface LibraryOptions {
 /** What is known of recordings and what was heard, live ones as far as they got. */
 export class Library implements RecordingLibrary {
   readonly #options: LibraryOptions;
+  readonly #forms: RecordingForms;
 
   constructor(options: LibraryOptions) {
     this.#options = options;
+    this.#forms = new RecordingForms({ files: options.files, decoders: options.decoders });
   }
 
   async list(
@@ -36,29 +48,21 @@ export class Library implements RecordingLibrary {
     return row === undefined || row.accountSid !== accountSid ? undefined : this.#asOfNow(row);
   }
 
-  async remove(accountSid: string, sid: string): Promise<boolean> {
-    const record = await this.find(accountSid, sid);
-    if (record === undefined) return false;
-    if (record.status === "in-progress") throw new RecordingInProgressError(`${sid} is in progress`);
-    // Files first: a row without files can be deleted again, files without a row would never be found.
-    await this.#options.files.remove(sid, []);
-    await this.#options.store.deleteRecording(sid);
-    return true;
-  }
-
-  async media(accountSid: string, sid: string): Promise<MediaFile | undefined> {
+  async media(accountSid: string, sid: string, asked: AudioAsked = {}): Promise<MediaFile | undefined> {
     const record = await this.find(accountSid, sid);
     if (record === undefined || record.tracks.length === 0) return undefined;
-    const tracks = inChannelOrder(record.tracks);
-    const channels = await Promise.all(tracks.map((track) => this.#channel(sid, track)));
-    return wavView(channels, tracks[0]!.clockRateHz);
+    return this.#forms.media(record, asked);
   }
 
-  async track(accountSid: string, sid: string, label: string): Promise<MediaFile | undefined> {
+  async track(
+    accountSid: string,
+    sid: string,
+    label: string,
+    form: TrackForm = "wav",
+  ): Promise<MediaFile | undefined> {
     const record = await this.find(accountSid, sid);
     const track = record?.tracks.find((each) => each.label === label);
-    if (track === undefined) return undefined;
-    return wavView([await this.#channel(sid, { ...track, startOffsetMs: 0 })], track.clockRateHz);
+    return track && this.#forms.track(record!, track, form);
   }
 
   async metadataXml(accountSid: string, sid: string): Promise<MetadataFile | undefined> {
@@ -73,7 +77,7 @@ export class Library implements RecordingLibrary {
     return metadataHistory(record, await this.#options.store.listMetadataVersions(sid));
   }
 
-  async vcon(accountSid: string, sid: string): Promise<object | undefined> {
+  async vcon(accountSid: string, sid: string, _wish: VconWish): Promise<object | undefined> {
     const record = await this.find(accountSid, sid);
     if (record === undefined) return undefined;
     const document = await this.#latestComplete(sid);
@@ -86,11 +90,6 @@ export class Library implements RecordingLibrary {
       const read = readKept(document);
       return read.ok && read.value.metadata.dataMode === "complete";
     })?.document;
-  }
-
-  #channel(sid: string, track: RecordingRecord["tracks"][number]): Promise<Channel> {
-    const offset = Math.round((track.startOffsetMs * track.clockRateHz) / 1_000);
-    return openChannel(() => this.#options.files.open(sid, track.file), offset);
   }
 
   async #asOfNow(row: RecordingRecord): Promise<RecordingRecord> {

@@ -8,6 +8,7 @@ import type { RecordingFiles } from "./files/recording-files.ts";
 import type { RecordingStreams, StreamConnector } from "./live/stream-ports.ts";
 import type { PeerRule } from "./peers.ts";
 import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
+import type { DecoderCommand } from "./reading/foreign-decoder.ts";
 import type { TwinPolicy } from "./stitching/twins.ts";
 import type { RecordingWebhook } from "./webhooks.ts";
 
@@ -33,6 +34,8 @@ export interface RecordingServerOptions {
   readonly log: Log;
   readonly alerts: Alerts;
   readonly limits?: Partial<RecordingServerLimits>;
+  /** Commands for codecs that are kept as they come. */
+  readonly decoders?: readonly DecoderCommand[] | undefined;
   /** Default "offered": SRTP for clients that offer it. "required": nothing else is recorded. */
   readonly srtpPolicy?: SrtpPolicy;
   /** Live audio: who opens connections to consumers, and which of them hear every recording. */

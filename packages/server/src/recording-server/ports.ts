@@ -1,6 +1,5 @@
 import type { Readable } from "node:stream";
 import type { RecordingFilter } from "./search.ts";
-import type { ClockPoint } from "./tracks/clock-map.ts";
 import type { RecordingCallback } from "./webhooks.ts";
 
 /** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
@@ -76,7 +75,7 @@ export interface TrackDetail {
   readonly silenceShare: number;
   readonly sourceChanges: number;
   /** How the track's clock drifted: from it `Media` puts the tracks onto one timeline. */
-  readonly clockPoints: readonly ClockPoint[];
+  readonly clockPoints: readonly { readonly position: number; readonly leadMs: number }[];
 }
 
 /** Something that happened during a recording, and where it lies in the audio. */
@@ -140,6 +139,29 @@ export interface MediaFile {
   open(start: number, end: number): Readable;
 }
 
+/** `wav`: 16-bit PCM; `opus`: Opus in Ogg. */
+export type AudioForm = "wav" | "opus";
+
+/** `cfp`: the payloads of a track that is not G.711, as they came; `pcap`: the packets of a video track. */
+export type TrackForm = AudioForm | "cfp" | "pcap";
+
+export interface AudioAsked {
+  /** Default `wav`. */
+  readonly form?: AudioForm;
+  /** All tracks in one channel. */
+  readonly isMixed?: boolean;
+}
+
+/** How a vCon is wanted. */
+export interface VconWish {
+  /** As a JWS. @throws `VconNotSignableError` without key and certificate */
+  readonly isSigned: boolean;
+  /** `none`: it is named; `inline`: the vCon carries it; `link`: by URL, with its hash. */
+  readonly audio: "none" | "inline" | "link";
+  /** Base URL of links. */
+  readonly base: string;
+}
+
 /** What `api` asks of the recorder. `undefined`: no such recording or label in that account. */
 export interface RecordingLibrary {
   list(
@@ -147,14 +169,17 @@ export interface RecordingLibrary {
     page: { readonly offset: number; readonly limit: number } & RecordingFilter,
   ): Promise<readonly RecordingRecord[]>;
   find(accountSid: string, sid: string): Promise<RecordingRecord | undefined>;
-  /** Removes files and rows; refuses a recording in progress. */
-  remove(accountSid: string, sid: string): Promise<boolean>;
-  /** All tracks on one timeline: stereo for two, mono for one, N channels for N; 16 bit PCM. */
-  media(accountSid: string, sid: string): Promise<MediaFile | undefined>;
-  track(accountSid: string, sid: string, label: string): Promise<MediaFile | undefined>;
+  /**
+   * All tracks on one timeline: stereo for two, mono for one, N channels for N; 16 bit PCM unless told otherwise.
+   *
+   * @throws `AudioNotDecodedError` when nothing of it can be decoded
+   */
+  media(accountSid: string, sid: string, asked?: AudioAsked): Promise<MediaFile | undefined>;
+  /** One track on its own clock, in a form; undefined also where it has no such form. */
+  track(accountSid: string, sid: string, label: string, form?: TrackForm): Promise<MediaFile | undefined>;
   /** The latest complete metadata document, byte for byte as it came. */
   metadataXml(accountSid: string, sid: string): Promise<MetadataFile | undefined>;
   /** Every version: the model as JSON, the raw document, when and by what it came. */
   metadataJson(accountSid: string, sid: string): Promise<object | undefined>;
-  vcon(accountSid: string, sid: string): Promise<object | undefined>;
+  vcon(accountSid: string, sid: string, wish: VconWish): Promise<object | undefined>;
 }

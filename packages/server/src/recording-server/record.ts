@@ -7,7 +7,7 @@ import {
   streamsOf,
 } from "@callfork/protocol/siprec";
 import type { IncomingInvite } from "../signalling/index.ts";
-import { startOffsets } from "./alignment.ts";
+import { align } from "./alignment.ts";
 import type { HeaderParty } from "./header-parties.ts";
 import type { Knowledge } from "./metadata-log.ts";
 import type { RecordingMarker, RecordingRecord, TrackDetail, TrackRecord } from "./ports.ts";
@@ -116,7 +116,7 @@ function trackRecords(parts: RecordParts): readonly TrackRecord[] {
   const { tracks, summaries, knowledge } = parts;
   const streams = streamsOf(knowledge.state);
   const guessed = participantsOf(knowledge.state).length === 0 ? parts.headerParties : [];
-  const offsets = startOffsets(
+  const { offsets, isBySender } = align(
     tracks.map((track) => {
       const { firstPacketTime = null, senderStart = null } = summaries.get(track) ?? {};
       return { firstPacketTime, senderStart, mediaHost: track.mediaHost };
@@ -144,12 +144,12 @@ function trackRecords(parts: RecordParts): readonly TrackRecord[] {
       longestGapMs: summary?.longestGapMs ?? 0,
       startOffsetMs: Math.round(offsets[at] ?? 0),
       file: track.filesOf(summary)[0]!,
-      detail: detailOf(track, summary),
+      detail: detailOf(track, summary, isBySender),
     };
   });
 }
 
-function detailOf(track: RecordedTrack, summary: TrackSummary | undefined): TrackDetail {
+function detailOf(track: RecordedTrack, summary: TrackSummary | undefined, isBySender: boolean): TrackDetail {
   const { samples = 0, silentSamples = 0, quietSamples = 0 } = summary ?? {};
   return {
     kind: track.kind,
@@ -159,7 +159,10 @@ function detailOf(track: RecordedTrack, summary: TrackSummary | undefined): Trac
     lastPacketTime: summary?.lastPacketTime ?? null,
     silenceShare: samples === 0 ? 0 : Math.round((1_000 * (silentSamples + quietSamples)) / samples) / 1_000,
     sourceChanges: summary?.sourceChanges ?? 0,
-    clockPoints: summary?.clockPoints ?? [],
+    clockPoints: (summary?.clockPoints ?? []).flatMap(({ position, leadMs, senderLeadMs }) => {
+      const lead = isBySender ? senderLeadMs : leadMs;
+      return lead === null ? [] : [{ position, leadMs: Math.round(lead * 100) / 100 }];
+    }),
   };
 }
 

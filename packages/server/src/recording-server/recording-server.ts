@@ -70,6 +70,7 @@ class Recorder implements RecordingServer {
     this.library = new Library({
       store: options.store,
       files: this.#house.files,
+      decoders: options.decoders ?? [],
       live: async (sid) => this.#live.get(sid)?.record(),
     });
   }

@@ -7,7 +7,12 @@ import { PCMA_TO_LINEAR, PCMU_TO_LINEAR, parseWav, pcmOf, writeWavHeader } from 
 import fc from "fast-check";
 import { openFile } from "./files/file-reader.ts";
 import type { MediaFile } from "./ports.ts";
-import { openChannel, wavView } from "./wav-view.ts";
+import { alignedSource } from "./reading/aligned-source.ts";
+import { g711Source } from "./reading/g711-source.ts";
+import { mixedSource } from "./reading/mixed-source.ts";
+import type { PcmSource } from "./reading/pcm-source.ts";
+import { TRUE_CLOCK } from "./reading/track-clock.ts";
+import { wavView } from "./wav-view.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "callfork-view-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,7 +26,11 @@ function trackFile(format: "mulaw" | "alaw", codes: Uint8Array, closed = true): 
   return path;
 }
 
-const channelOf = (path: string, offset: number) => openChannel(() => openFile({ path }), offset);
+async function channelOf(path: string, offset: number): Promise<PcmSource> {
+  const source = await g711Source(() => openFile({ path }));
+  const place = { sampleRateHz: 8_000, startSeconds: offset / 8_000, clock: TRUE_CLOCK };
+  return mixedSource(source === undefined ? [] : [alignedSource(source, place)], 8_000);
+}
 
 async function read(file: MediaFile, start = 0, end = file.length - 1): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

@@ -42,6 +42,11 @@ export class RecordingFiles {
     this.#isSealing = isSealing;
   }
 
+  /** Beside the recordings: what lies below their folders is theirs, and is moved and counted. */
+  get derivedFolder(): string {
+    return `${this.folder}-derived`;
+  }
+
   folderOf(sid: string): string {
     return join(this.folder, sid);
   }
@@ -109,6 +114,8 @@ export class RecordingFiles {
   async remove(sid: string, objects: readonly string[]): Promise<void> {
     this.#keys.delete(sid);
     await this.removeLocal(sid);
+    // What was made of it for those who asked: see reading/derived-files.ts.
+    await rm(join(this.derivedFolder, sid), { recursive: true, force: true });
     if (objects.length === 0) return;
     if (this.objects === undefined) {
       throw new ObjectStoreError(`files of ${sid} are in object storage, and none is configured`);

@@ -81,7 +81,7 @@ async function scan(file: FileReader, header: PayloadHeader): Promise<PayloadInd
 /**
  * Goes through whole records from a place of the file on.
  *
- * @param take - gets octets, where in them the record begins, and where in the file; false ends it
+ * @param take - gets octets, where in them the record begins, and where in the file; false: it was the last
  * @returns octets of the records gone through
  */
 export async function eachRecord(
@@ -96,8 +96,9 @@ export async function eachRecord(
     for (;;) {
       const head = readRecordHead(octets, at);
       if (head === undefined || at + RECORD_HEAD_BYTES + head.bodyLength > octets.length) break;
-      if (!take(octets, at, from + done + at)) return done + at;
+      const goesOn = take(octets, at, from + done + at);
       at += RECORD_HEAD_BYTES + head.bodyLength;
+      if (!goesOn) return done + at;
     }
     if (at === 0) return done;
     done += at;
