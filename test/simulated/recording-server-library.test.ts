@@ -204,11 +204,13 @@ test("a document is given back byte for byte, whatever its encoding, and read al
   }
 });
 
+const PLAIN_VCON = { isSigned: false, audio: "none", base: "http://127.0.0.1" } as const;
+
 test("a vCon names parties, channels and the metadata", async (t) => {
   const world = await RecorderWorld.start(t);
   const { dialog } = await world.record();
   const { sid } = await world.hangUp(dialog);
-  const vcon = (await world.recorder.library.vcon(ACCOUNT, sid)) as {
+  const vcon = (await world.recorder.library.vcon(ACCOUNT, sid, PLAIN_VCON)) as {
     readonly parties: readonly object[];
     readonly dialog: readonly { readonly parties: unknown }[];
     readonly attachments: readonly { readonly body: string }[];
@@ -236,8 +238,7 @@ test("another account finds nothing, and neither does a name that is none", asyn
     assert.equal(await library.track(account, name, "inbound"), undefined);
     assert.equal(await library.metadataXml(account, name), undefined);
     assert.equal(await library.metadataJson(account, name), undefined);
-    assert.equal(await library.vcon(account, name), undefined);
-    assert.equal(await library.remove(account, name), false);
+    assert.equal(await library.vcon(account, name, PLAIN_VCON), undefined);
   }
   assert.equal(await library.track(ACCOUNT, sid, "../inbound"), undefined);
   assert.deepEqual(await library.list(OTHER, { offset: 0, limit: 10 }), []);

@@ -1,7 +1,7 @@
 import type { Calls, Forks } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import type { Log, Metrics } from "../observe/index.ts";
-import type { RecordingLibrary, RecordingStreams } from "../recording-server/index.ts";
+import type { RecordingArchive, RecordingLibrary, RecordingStreams } from "../recording-server/index.ts";
 import { Gate } from "./http/auth.ts";
 import type { Route } from "./http/route.ts";
 import { createHttpServer } from "./http/server.ts";
@@ -14,6 +14,7 @@ import { keyRoutes } from "./twilio/keys.ts";
 import { numberRoutes } from "./twilio/numbers.ts";
 import { siprecRoutes } from "./twilio/siprec.ts";
 import { alertRoutes } from "./v1/alerts.ts";
+import { archiveRoutes } from "./v1/archive.ts";
 import { connectorRoutes } from "./v1/connectors.ts";
 import { edgeRoutes } from "./v1/edges.ts";
 import { recordingRoutes } from "./v1/recordings.ts";
@@ -37,6 +38,7 @@ export interface ApiOptions {
   readonly calls: Calls;
   readonly forks: Forks;
   readonly recordings: RecordingLibrary;
+  readonly archive: RecordingArchive;
   readonly streams: RecordingStreams;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -94,6 +96,7 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
     calls,
     forks,
     recordings,
+    archive,
     streams,
     trace,
     readiness,
@@ -118,7 +121,8 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
     ...connectorRoutes({ ...own, isEdge }),
     ...edgeRoutes({ edges, base: () => base }),
     ...trunkRoutes(own),
-    ...recordingRoutes({ recordings, base: () => base }),
+    ...recordingRoutes({ recordings, archive, base: () => base }),
+    ...archiveRoutes({ archive, base: () => base }),
     ...streamRoutes({ recordings, streams, base: () => base }),
     ...alertRoutes(own),
     ...(trace === undefined ? [] : traceRoutes({ trace })),

@@ -29,6 +29,7 @@ import { createDirector } from "../verbs/index.ts";
 import { clientEdges, edgeListeners, edgeViews, mediaEdges } from "./edges.ts";
 import { createEntrance } from "./entrance.ts";
 import { packetReport } from "./packet-report.ts";
+import { createRecordingArchive } from "./recording-archive.ts";
 import { routeInvite } from "./route.ts";
 import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
@@ -222,10 +223,20 @@ async function compose(
   });
 
   const recordingsFolder = join(config.dataDir, "recordings");
+  const { files, archive } = createRecordingArchive({
+    config,
+    folder: recordingsFolder,
+    store,
+    clock,
+    log,
+    alerts,
+    accountSid: account.accountSid,
+  });
   const recordingServer = createRecordingServer({
     media,
     store: store.recordings,
     folder: recordingsFolder,
+    files,
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
     strict: config.recorder.strict,
@@ -250,6 +261,7 @@ async function compose(
     onEnded: (recording) => {
       metrics.recordingsLive.dec();
       if (recording.status !== "in-progress") metrics.recordingsTotal.inc({ status: recording.status });
+      archive.ended();
     },
     onRefused: (reason) => metrics.sipRefusedTotal.inc({ reason }),
   });
@@ -257,6 +269,8 @@ async function compose(
   entrance.attach(calls, recordingClient);
   await recordingClient.recover();
   await recordingServer.start();
+  await archive.start();
+  opened.push(() => archive.stop());
   opened.push(() => recordingServer.stop());
 
   userAgent.attach({
@@ -289,6 +303,7 @@ async function compose(
       calls,
       forks: recordingClient,
       recordings: recordingServer.library,
+      archive,
       streams: recordingServer.streams,
       metrics,
       log,

@@ -114,7 +114,8 @@ test("the routes of the design are there", async () => {
     "/v1/Trunks": "get,post",
     "/v1/Trunks/{SidOrName}": "delete,get,post",
     "/v1/Recordings": "get",
-    "/v1/Recordings/{RecordingSid}": "delete,get",
+    "/v1/Recordings/{RecordingSid}": "delete,get,post",
+    "/v1/Recordings/{RecordingSid}/Audit": "get",
     "/v1/Recordings/{RecordingSid}/Media.wav": "get,head",
     "/v1/Recordings/{RecordingSid}/Tracks/{Label}.wav": "get,head",
     "/v1/Recordings/{RecordingSid}/Metadata.xml": "get",
@@ -122,6 +123,8 @@ test("the routes of the design are there", async () => {
     "/v1/Recordings/{RecordingSid}/Vcon.json": "get",
     "/v1/Recordings/{RecordingSid}/Streams": "get,post",
     "/v1/Recordings/{RecordingSid}/Streams/{SidOrName}": "get,post",
+    "/v1/RetentionRules": "get,post",
+    "/v1/RetentionRules/{RuleSid}": "delete",
     "/v1/Alerts": "get",
     "/v1/Alerts/{AlertSid}": "get",
   };

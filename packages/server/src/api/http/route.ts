@@ -23,6 +23,8 @@ export interface Ask<Body extends Fields, Query extends Fields> {
   /** Path and query, as they came. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Where the request came from: an IP address. */
+  readonly address: string;
 }
 
 export interface Answer {

@@ -176,6 +176,7 @@ async function run(one: Route, request: FastifyRequest, principal: Principal | u
     path,
     url: request.url,
     headers: request.headers,
+    address: request.ip,
   });
 }
 

@@ -12,7 +12,18 @@ import {
   type SiprecStart,
 } from "../../calls/index.ts";
 import { createLog, createMetrics, PlatformError } from "../../observe/index.ts";
-import type { MediaFile, RecordingLibrary, RecordingRecord } from "../../recording-server/index.ts";
+import type {
+  Actor,
+  AuditAction,
+  AuditEntry,
+  MediaFile,
+  RecordingArchive,
+  RecordingFilter,
+  RecordingKeeping,
+  RecordingLibrary,
+  RecordingRecord,
+  RetentionRule,
+} from "../../recording-server/index.ts";
 import { type ApiOptions, createApi } from "../create.ts";
 import type { Credentials, Principal } from "../ports.ts";
 import { FakeStreams } from "./fake-streams.ts";
@@ -219,6 +230,8 @@ export class FakeRecordings implements RecordingLibrary {
   readonly rows: RecordingRecord[] = [];
   audio = Buffer.from("RIFF0123456789abcdefghij");
   readonly opened: { start: number; end: number }[] = [];
+  /** What the last list was asked for. */
+  asked: RecordingFilter = {};
 
   add(wish: Partial<RecordingRecord> = {}): RecordingRecord {
     const row: RecordingRecord = {
@@ -263,7 +276,9 @@ export class FakeRecordings implements RecordingLibrary {
     return row;
   }
 
-  async list(accountSid: string, page: { offset: number; limit: number; status?: string }) {
+  async list(accountSid: string, page: { offset: number; limit: number } & RecordingFilter) {
+    const { offset: _offset, limit: _limit, ...filter } = page;
+    this.asked = filter;
     return this.rows
       .filter(
         (row) => row.accountSid === accountSid && (page.status === undefined || row.status === page.status),
@@ -275,7 +290,7 @@ export class FakeRecordings implements RecordingLibrary {
     return this.rows.find((row) => row.accountSid === accountSid && row.sid === sid);
   }
 
-  async remove(accountSid: string, sid: string) {
+  remove(accountSid: string, sid: string): boolean {
     const index = this.rows.findIndex((row) => row.accountSid === accountSid && row.sid === sid);
     if (index >= 0) this.rows.splice(index, 1);
     return index >= 0;
@@ -320,6 +335,69 @@ export class FakeRecordings implements RecordingLibrary {
   }
 }
 
+export class FakeArchive implements RecordingArchive {
+  readonly holds = new Map<string, { reason: string; since: number }>();
+  readonly entries: AuditEntry[] = [];
+  readonly rules: RetentionRule[] = [];
+  readonly #recordings: FakeRecordings;
+
+  constructor(recordings: FakeRecordings) {
+    this.#recordings = recordings;
+  }
+
+  async keeping(sids: readonly string[]) {
+    return new Map(sids.map((sid) => [sid, this.#keeping(sid)]));
+  }
+
+  async hold(accountSid: string, sid: string, reason: string | null, who: Actor) {
+    if ((await this.#recordings.find(accountSid, sid)) === undefined) return undefined;
+    await this.note(accountSid, sid, reason === null ? "released" : "held", who, reason ?? undefined);
+    if (reason === null) this.holds.delete(sid);
+    else this.holds.set(sid, { reason, since: Date.UTC(2026, 0, 3) });
+    return this.#keeping(sid);
+  }
+
+  async remove(accountSid: string, sid: string, who: Actor) {
+    if (this.holds.has(sid)) throw new FakeError(409, 98022, `${sid} is held`);
+    if (!this.#recordings.remove(accountSid, sid)) return false;
+    await this.note(accountSid, sid, "deleted", who);
+    return true;
+  }
+
+  async note(accountSid: string, recordingSid: string, action: AuditAction, who: Actor, detail?: string) {
+    const time = Date.UTC(2026, 0, 2);
+    this.entries.unshift({ accountSid, recordingSid, action, time, ...who, detail: detail ?? null });
+  }
+
+  async audit(accountSid: string, sid: string, { offset, limit }: { offset: number; limit: number }) {
+    return this.entries
+      .filter((entry) => entry.accountSid === accountSid && entry.recordingSid === sid)
+      .slice(offset, offset + limit);
+  }
+
+  async retentionRules(accountSid: string) {
+    return this.rules.filter((rule) => rule.accountSid === accountSid);
+  }
+
+  async addRetentionRule(rule: Omit<RetentionRule, "sid" | "dateCreated">) {
+    const sid = `RR${String(this.rules.length).padStart(32, "0")}`;
+    const added = { ...rule, sid, dateCreated: Date.UTC(2026, 0, 2) };
+    this.rules.push(added);
+    return added;
+  }
+
+  async deleteRetentionRule(accountSid: string, sid: string) {
+    const index = this.rules.findIndex((rule) => rule.accountSid === accountSid && rule.sid === sid);
+    if (index >= 0) this.rules.splice(index, 1);
+    return index >= 0;
+  }
+
+  #keeping(recordingSid: string): RecordingKeeping {
+    const legalHold = this.holds.get(recordingSid) ?? null;
+    return { recordingSid, legalHold, deleteAt: null, isSealed: false, place: "disk", moveError: null };
+  }
+}
+
 /** The REST interface over fakes; `log` holds the lines it wrote. */
 export async function fakeApi(wish: Partial<ApiOptions> = {}) {
   const store = new MemoryStore();
@@ -334,6 +412,7 @@ export async function fakeApi(wish: Partial<ApiOptions> = {}) {
   const calls = new FakeCalls(store);
   const forks = new FakeForks(store, calls);
   const recordings = new FakeRecordings();
+  const archive = new FakeArchive(recordings);
   const streams = new FakeStreams(ACCOUNT_SID, `RE${"5".repeat(32)}`);
   const logins: string[] = [];
   const credentials: Credentials = {
@@ -352,6 +431,7 @@ export async function fakeApi(wish: Partial<ApiOptions> = {}) {
     calls,
     forks,
     recordings,
+    archive,
     streams,
     metrics: createMetrics(),
     log: createLog({ level: "debug", destination: { write: (line) => void lines.push(line) } }),
@@ -386,7 +466,7 @@ export async function fakeApi(wish: Partial<ApiOptions> = {}) {
       json: () => JSON.parse(text) as Record<string, unknown>,
     };
   };
-  return { api, ask, store, calls, forks, recordings, streams, lines, logins };
+  return { api, ask, store, calls, forks, recordings, archive, streams, lines, logins };
 }
 
 function formText(fields: Record<string, string | readonly string[]>): string {

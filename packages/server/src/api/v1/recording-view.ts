@@ -1,5 +1,5 @@
 import Type from "typebox";
-import type { RecordingRecord } from "../../recording-server/index.ts";
+import type { RecordingKeeping, RecordingRecord } from "../../recording-server/index.ts";
 import { iso8601, iso8601OrNull } from "../http/dates.ts";
 import { V1 } from "./prefix.ts";
 
@@ -46,13 +46,23 @@ export const RECORDING_SCHEMA = Type.Object(
     ),
     warnings: Type.Array(Type.Object({ code: text, message: text, time: text })),
     extension_data: Type.Record(Type.String(), Type.String()),
+    legal_hold: Type.Union([Type.Object({ reason: text, since: text }), Type.Null()]),
+    delete_at: textOrNull,
+    encrypted: Type.Boolean(),
+    storage: Type.Enum(["disk", "objects"]),
+    storage_error: textOrNull,
     url: text,
     links: Type.Object({ media: text, metadata_xml: text, metadata_json: text, vcon: text }),
   },
   { title: "Recording" },
 );
 
-export function showRecording(recording: RecordingRecord, base: string): object {
+export function showRecording(
+  recording: RecordingRecord,
+  keeping: RecordingKeeping | undefined,
+  base: string,
+): object {
+  const hold = keeping?.legalHold ?? null;
   const url = `${base}${V1}/Recordings/${recording.sid}`;
   const { source } = recording;
   return {
@@ -101,6 +111,11 @@ export function showRecording(recording: RecordingRecord, base: string): object 
       time: iso8601(one.time),
     })),
     extension_data: recording.extensionData,
+    legal_hold: hold === null ? null : { reason: hold.reason, since: iso8601(hold.since) },
+    delete_at: iso8601OrNull(keeping?.deleteAt ?? null),
+    encrypted: keeping?.isSealed ?? false,
+    storage: keeping?.place ?? "disk",
+    storage_error: keeping?.moveError ?? null,
     url,
     links: {
       media: `${url}/Media.wav`,

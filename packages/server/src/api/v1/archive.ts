@@ -1,0 +1,149 @@
+import Type from "typebox";
+import type { AuditEntry, RecordingArchive, RetentionRule } from "../../recording-server/index.ts";
+import { iso8601 } from "../http/dates.ts";
+import { NotFoundError, ParameterError } from "../http/errors.ts";
+import { integer, required, text } from "../http/fields.ts";
+import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
+import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
+import { named, V1 } from "./prefix.ts";
+
+const textOrNull = Type.Union([Type.String(), Type.Null()]);
+
+export const AUDIT_SCHEMA = Type.Object(
+  {
+    recording_sid: Type.String(),
+    time: Type.String(),
+    action: Type.Enum([
+      "heard",
+      "metadata-read",
+      "exported",
+      "held",
+      "released",
+      "deleted",
+      "retention-deleted",
+    ]),
+    actor: Type.String(),
+    address: textOrNull,
+    detail: textOrNull,
+  },
+  { title: "AuditEntry" },
+);
+
+export const RETENTION_RULE_SCHEMA = Type.Object(
+  {
+    sid: Type.String(),
+    account_sid: Type.String(),
+    number: textOrNull,
+    label: textOrNull,
+    connector: textOrNull,
+    retention_days: Type.Integer(),
+    date_created: Type.String(),
+    url: Type.String(),
+  },
+  { title: "RetentionRule" },
+);
+
+/** How recordings are kept: who had to do with them, and how long they stay. */
+export function archiveRoutes({
+  archive,
+  base,
+}: {
+  archive: RecordingArchive;
+  base: () => string;
+}): readonly Route[] {
+  const tag = "Recordings";
+  const rules = `${V1}/RetentionRules`;
+  const show = (rule: RetentionRule) => showRule(rule, base());
+  return [
+    route({
+      methods: ["GET"],
+      path: `${V1}/Recordings/:RecordingSid/Audit`,
+      alias: `${V1}/Recordings/:RecordingSid/Audit.json`,
+      tag,
+      summary: "Who heard, read, exported, held or deleted a recording, newest first",
+      query: PAGE_FIELDS,
+      answers: { 200: { description: "A page of entries", schema: metaPageSchema("audit", AUDIT_SCHEMA) } },
+      async handle({ principal, params, query, url }) {
+        const asked = pageAsked(url, query);
+        const rows = await archive.audit(principal.accountSid, params.RecordingSid!, asked.window);
+        return json(metaPage(asked, base(), "audit", rows, showEntry));
+      },
+    }),
+    route({
+      methods: ["GET"],
+      path: rules,
+      alias: `${rules}.json`,
+      tag,
+      summary: "List retention rules",
+      query: PAGE_FIELDS,
+      answers: {
+        200: { description: "Rules", schema: metaPageSchema("retention_rules", RETENTION_RULE_SCHEMA) },
+      },
+      async handle({ principal, query, url }) {
+        const asked = pageAsked(url, query);
+        const all = await archive.retentionRules(principal.accountSid);
+        const { offset, limit } = asked.window;
+        return json(metaPage(asked, base(), "retention_rules", all.slice(offset, offset + limit), show));
+      },
+    }),
+    route({
+      methods: ["POST"],
+      path: rules,
+      alias: `${rules}.json`,
+      tag,
+      summary: "Keep some recordings longer or shorter",
+      body: {
+        RetentionDays: required(
+          integer({ code: 20422, min: 0, max: 36_500, description: "Days after the end; 0: for ever" }),
+        ),
+        Number: text({ code: 20422, description: "Of a participant; * at its end stands for anything" }),
+        Label: text({ code: 20422, description: "Of a track" }),
+        Connector: text({ code: 20422, description: "That this node sent it by" }),
+      },
+      answers: { 201: { description: "The rule", schema: RETENTION_RULE_SCHEMA } },
+      async handle({ principal, body }) {
+        const { Number: number = null, Label: label = null, Connector: connectorName = null } = body;
+        if (number === null && label === null && connectorName === null) {
+          throw new ParameterError(20422, "Number, Label or Connector is required");
+        }
+        const { accountSid } = principal;
+        if ((await archive.retentionRules(accountSid)).length >= MAX_RULES)
+          throw new ParameterError(20422, `there may be ${MAX_RULES} rules at most`);
+        const retentionDays = body.RetentionDays;
+        const rule = { accountSid, number, label, connectorName, retentionDays };
+        return json(show(await archive.addRetentionRule(rule)), 201);
+      },
+    }),
+    route({
+      methods: ["DELETE"],
+      path: `${rules}/:RuleSid`,
+      tag,
+      summary: "Delete a retention rule; what it kept is looked at anew",
+      answers: { 204: { description: "Deleted" } },
+      async handle({ principal, params, path }) {
+        if (!(await archive.deleteRetentionRule(principal.accountSid, named(params.RuleSid))))
+          throw new NotFoundError(path);
+        return NO_CONTENT;
+      },
+    }),
+  ];
+}
+
+const MAX_RULES = 200;
+
+function showEntry({ recordingSid, time, action, actor, address, detail }: AuditEntry): object {
+  return { recording_sid: recordingSid, time: iso8601(time), action, actor, address, detail };
+}
+
+function showRule(rule: RetentionRule, base: string): object {
+  return {
+    sid: rule.sid,
+    account_sid: rule.accountSid,
+    number: rule.number,
+    label: rule.label,
+    connector: rule.connectorName,
+    retention_days: rule.retentionDays,
+    date_created: iso8601(rule.dateCreated),
+    url: `${base}${V1}/RetentionRules/${rule.sid}`,
+  };
+}

@@ -1,0 +1,57 @@
+import type { Config } from "../config/index.ts";
+import type { Clock } from "../net/index.ts";
+import type { Alerts, Log } from "../observe/index.ts";
+import { Archive, Mover, type ObjectStore, openS3, RecordingFiles } from "../recording-server/index.ts";
+import type { Store } from "../store/index.ts";
+
+/** How recordings are kept, as the configuration says: where their files are, and what becomes of them. */
+export function createRecordingArchive({
+  config: { recordings: settings },
+  folder,
+  store,
+  clock,
+  log,
+  alerts,
+  accountSid,
+}: {
+  readonly config: Pick<Config, "recordings">;
+  readonly folder: string;
+  readonly store: Pick<Store, "recordings" | "keeping">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly alerts: Alerts;
+  readonly accountSid: string;
+}): { readonly files: RecordingFiles; readonly archive: Archive } {
+  const { keeping } = store;
+  const objects = objectStoreOf(settings);
+  const files = new RecordingFiles({ folder, keeping, objects, isSealing: settings.encryption });
+  const alert: ConstructorParameters<typeof Archive>[0]["alert"] = (level, errorCode, resourceSid, text) =>
+    alerts.raise({ accountSid, level, errorCode, text, resourceSid });
+  const mover = objects === undefined ? undefined : new Mover({ files, objects, keeping, clock, log, alert });
+  const { retentionDays, auditDays } = settings;
+  const archive = new Archive({
+    store: store.recordings,
+    keeping,
+    files,
+    mover,
+    clock,
+    log,
+    alert,
+    retentionDays,
+    auditDays,
+  });
+  return { files, archive };
+}
+
+/** Secrets are there when the URL is: the configuration was checked. */
+function objectStoreOf(settings: Config["recordings"]): ObjectStore | undefined {
+  const { url, endpoint, region, accessKeyId = "", secretAccessKey = "" } = settings;
+  if (url === undefined) return undefined;
+  return openS3({
+    ...url,
+    endpoint: endpoint ?? `https://s3.${region}.amazonaws.com`,
+    region,
+    accessKeyId,
+    secretAccessKey,
+  });
+}
