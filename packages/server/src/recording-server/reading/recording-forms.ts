@@ -1,6 +1,7 @@
 import { AudioNotDecodedError, RecordingInProgressError } from "../errors.ts";
 import type { RecordingFiles } from "../files/recording-files.ts";
 import type { AudioAsked, MediaFile, RecordingRecord, TrackForm, TrackRecord } from "../ports.ts";
+import type { Whole } from "../stitching/whole.ts";
 import { wavView } from "../wav-view.ts";
 import { DerivedFiles } from "./derived-files.ts";
 import { type DecoderCommand, decodeByCommand, rawSource } from "./foreign-decoder.ts";
@@ -13,6 +14,7 @@ import {
   type OpenAudio,
   type OpenRecordingFile,
 } from "./recording-audio.ts";
+import { audioOfWhole } from "./whole-audio.ts";
 
 export interface RecordingFormsOptions {
   readonly files: RecordingFiles;
@@ -36,6 +38,13 @@ export class RecordingForms {
   async media(record: RecordingRecord, { form = "wav", isMixed = false }: AudioAsked): Promise<MediaFile> {
     const audio = await audioOfRecording(record, this.#opener(record), { isMixed, rateFor: rateOf(form) });
     return this.#give(record, audio, form, isMixed ? "mixed.opus" : "media.opus");
+  }
+
+  /** A whole call, as WAV. */
+  async whole(whole: Whole, isMixed: boolean): Promise<MediaFile> {
+    const openerOf = (sid: string): OpenAudio => this.#opener({ sid });
+    const audio = await audioOfWhole(whole, openerOf, { isMixed, rateFor: rateOf("wav") });
+    return wavView(audio.channels, audio.sampleRateHz);
   }
 
   async track(record: RecordingRecord, track: TrackRecord, form: TrackForm): Promise<MediaFile | undefined> {
@@ -78,7 +87,7 @@ export class RecordingForms {
     return (await keptFile(name, "audio/ogg; codecs=opus", open))!;
   }
 
-  #opener({ sid }: RecordingRecord): OpenAudio {
+  #opener({ sid }: Pick<RecordingRecord, "sid">): OpenAudio {
     const open: OpenRecordingFile = (file) => this.#files.open(sid, file);
     return {
       open,

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatRtcp, ntpFromEpochMs, SDES_CNAME, writeRtpHeader } from "@callfork/protocol/rtp";
 import { SeededRandom } from "@callfork/testkit";
-import { startOffsets } from "../alignment.ts";
+import { align, startOffsets } from "../alignment.ts";
+import { trackClocks } from "../reading/track-clock.ts";
 import { narrowbandFormat } from "./payload-format.ts";
 import { SenderClock } from "./sender-clock.ts";
 import { TrackAssembler, type TrackCounters } from "./track-assembler.ts";
@@ -116,3 +117,93 @@ test("without sender reports drift is followed by the arrivals: tracks end no fa
   const apart = apartAtEnd(tracks);
   assert.ok(apart < 60, `${apart} ms, of 576 that the clocks came apart`);
 });
+
+/** As they are put onto one timeline: where the samples of one instant are said to lie, in milliseconds. */
+function apartWhenRead(tracks: readonly TrackCounters[], skewsPpm: readonly number[], atMs: number): number {
+  const starts = tracks.map(({ firstPacketTime, senderStart }) => ({
+    firstPacketTime,
+    senderStart,
+    mediaHost: null,
+  }));
+  const { offsets, isBySender } = align(starts);
+  const read = tracks.map(({ clockPoints }, at) => ({
+    clockRateHz: 8_000,
+    startOffsetMs: Math.round(offsets[at]!),
+    detail: {
+      kind: "audio" as const,
+      codecs: [],
+      files: [],
+      firstPacketTime: null,
+      lastPacketTime: null,
+      silenceShare: 0,
+      sourceChanges: 0,
+      clockPoints: clockPoints.map(({ position, leadMs, senderLeadMs }) => ({
+        position,
+        leadMs: isBySender ? senderLeadMs! : leadMs,
+      })),
+    },
+  }));
+  const places = trackClocks(read).map((clock, at) => {
+    // What the sender's sampling clock had counted at that instant.
+    const own = (atMs * (1 + skewsPpm[at]! / 1e6)) / 1_000;
+    return clock.trueSeconds(own) * 1_000 + read[at]!.startOffsetMs;
+  });
+  return Math.max(...places) - Math.min(...places);
+}
+
+/** One sender whose sampling clock is off, while its time of day is ours: so telephones are behind one SBC. */
+function sample(skewPpm: number, reports: boolean, jitterMs: number, seed: number): TrackCounters {
+  const random = new SeededRandom(seed);
+  const dice = (): number => new DataView(random.bytes(4).buffer).getUint32(0) / 2 ** 32;
+  const senderClock = new SenderClock(8_000);
+  const assembler = new TrackAssembler({
+    sink: { audio: () => {}, silence: () => {} },
+    clockRateHz: 8_000,
+    formats: new Map([[0, narrowbandFormat(0, "PCMU")]]),
+    senderClock,
+  });
+  const packet = new Uint8Array(172);
+  const packetMs = PACKET_MS / (1 + skewPpm / 1e6);
+  let last = 0;
+  for (let index = 0; index * packetMs < TWO_HOURS_MS; index++) {
+    const takenMs = index * packetMs;
+    writeRtpHeader(packet, 0, false, 0, index & 0xffff, (index * 160) >>> 0, seed);
+    last = Math.max(last, EPOCH + takenMs + 25 + jitterMs * dice());
+    assembler.push(packet.slice(), last);
+    if (!reports || index % 250 !== 0) continue;
+    const ntp = ntpFromEpochMs(EPOCH + takenMs);
+    const report = {
+      kind: "sr",
+      ssrc: seed,
+      ntp,
+      rtpTimestamp: (index * 160) >>> 0,
+      packets: 1,
+      octets: 160,
+      reports: [],
+    };
+    const chunks = [{ source: seed, items: [{ type: SDES_CNAME, value: "sbc" }] }];
+    senderClock.take(formatRtcp([report as never, { kind: "sdes", chunks }]), last);
+  }
+  assembler.finish();
+  return assembler.counters;
+}
+
+for (const [skews, reports, jitterMs] of [
+  [[200, -200], true, 60],
+  [[200, -200], false, 60],
+  [[50, 0], true, 60],
+  [[-120, 80], false, 20],
+] as const) {
+  const by = reports ? "with sender reports" : "by the arrivals alone";
+  test(`two hours of two clocks, off by ${skews.join(" and ")} ppm, ${jitterMs} ms of jitter, ${by}: read together, tracks are within 20 ms throughout`, () => {
+    const tracks = skews.map((skew, at) => sample(skew, reports, jitterMs, at + 3));
+    for (const { lost, silentSamples, clockPoints } of tracks) {
+      assert.deepEqual([lost, silentSamples], [0, 0], "nothing is stretched on the disk");
+      assert.ok(clockPoints.length <= 64, `${clockPoints.length} points`);
+    }
+    for (let atMs = 60_000; atMs <= TWO_HOURS_MS; atMs += 60_000) {
+      const apart = apartWhenRead(tracks, skews, atMs);
+      assert.ok(apart < 20, `${apart.toFixed(1)} ms apart after ${atMs / 60_000} minutes`);
+    }
+  });
+}
