@@ -53,7 +53,13 @@ export async function forked(
   {
     firstPort = 31_400,
     answerTimeoutMs = 10_000,
-  }: { readonly firstPort?: number; readonly answerTimeoutMs?: number } = {},
+    tls,
+  }: {
+    readonly firstPort?: number;
+    readonly answerTimeoutMs?: number;
+    /** With a TLS listener, and these for it. */
+    readonly tls?: { readonly certificate: string[]; readonly key: string[]; readonly ca: string };
+  } = {},
 ) {
   const clock = createSystemClock();
   const log = memoryLog();
@@ -62,9 +68,11 @@ export async function forked(
     listen: [
       { transport: "udp", address: "127.0.0.1", port: 0 },
       { transport: "tcp", address: "127.0.0.1", port: 0 },
+      ...(tls ? [{ transport: "tls", address: "127.0.0.1", port: 0 } as const] : []),
     ],
     log,
     clock,
+    ...(tls && { tls }),
   });
   const media = await createMediaPlane({
     advertisedAddress: "127.0.0.1",
