@@ -1,18 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodePcmu } from "@callfork/protocol/audio";
 import type { RecordingRecord } from "../../packages/server/src/recording-server/index.ts";
 import {
   ACCOUNT,
   body,
   type Cast,
   completeXml,
+  drainFile,
   type Invited,
   metadataPart,
   newCast,
   newId,
+  portsOf,
   RecorderWorld,
   sdp,
   sdpPart,
+  speech,
+  stream,
 } from "./recorder-world.ts";
 
 const LINES = [
@@ -140,4 +145,52 @@ test("a session that is sent twice within two seconds is marked, or refused by p
     assert.equal((await record(world, document(cast))).response?.status, 200);
     assert.equal(marked().at(-1), false);
   }
+});
+
+test("the whole of a transfer: one file, the caller on her channel all the way, who was there when", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const group = newId();
+  const parts = [];
+  for (const seconds of [1, 2]) {
+    const cast = newCast();
+    const { dialog, answer } = await record(world, document(cast, { group }));
+    const [inbound = 0, outbound = 0] = portsOf(answer);
+    const startTime = world.world.clock.wallNow();
+    const packets = 50 * seconds;
+    world.media.arrive(inbound, stream({ packets, startTime, payload: (index) => speech(index) }));
+    const other = (index: number) => speech(index, 1);
+    world.media.arrive(outbound, stream({ packets, startTime, payload: other }));
+    await world.world.clock.advance(1_000 * seconds);
+    await world.settle(dialog!.bye());
+    await world.until(() => world.recorder.liveCount === 0);
+    parts.push([...world.store.rows.keys()].at(-1)!);
+    await world.world.clock.advance(500);
+  }
+  const whole = (await world.recorder.library.whole(ACCOUNT, parts[1]!))!;
+  assert.deepEqual(
+    whole.parts.map(({ sid }) => sid),
+    parts,
+  );
+  assert.equal(whole.channels, 2);
+  const file = (await world.recorder.library.wholeMedia(ACCOUNT, parts[0]!, false))!;
+  const wav = await drainFile(file);
+  const gap = whole.parts[1]!.startTime - whole.parts[0]!.startTime;
+  assert.equal(wav.length, 44 + 4 * 8 * (gap + 2_000));
+  const samples = new Int16Array(wav.buffer.slice(wav.byteOffset + 44, wav.byteOffset + wav.length));
+  const left = samples.filter((_, at) => at % 2 === 0);
+  for (const [from, packets] of [
+    [0, 50],
+    [gap * 8, 100],
+  ] as const) {
+    for (let index = 0; index < packets; index++) {
+      const expected = new Int16Array(160);
+      decodePcmu(speech(index), expected);
+      assert.deepEqual(
+        left.subarray(from + index * 160, from + (index + 1) * 160),
+        expected,
+        `${from} ${index}`,
+      );
+    }
+  }
+  assert.ok(left.subarray(8_000, gap * 8).every((sample) => sample === 0));
 });

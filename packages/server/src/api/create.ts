@@ -21,6 +21,7 @@ import { recordingRoutes } from "./v1/recordings.ts";
 import { listenHandler, streamRoutes } from "./v1/streams.ts";
 import { traceRoutes } from "./v1/traces.ts";
 import { trunkRoutes } from "./v1/trunks.ts";
+import { wholeRoutes } from "./v1/whole.ts";
 
 export interface ApiLimits {
   /** Requests a second that one principal may send, after a burst. Default 200, burst 400. */
@@ -122,6 +123,7 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
     ...edgeRoutes({ edges, base: () => base }),
     ...trunkRoutes(own),
     ...recordingRoutes({ recordings, archive, base: () => base }),
+    ...wholeRoutes({ recordings, archive, base: () => base }),
     ...archiveRoutes({ archive, base: () => base }),
     ...streamRoutes({ recordings, streams, base: () => base }),
     ...alertRoutes(own),

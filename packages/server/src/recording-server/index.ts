@@ -33,6 +33,8 @@ export type {
 } from "./ports.ts";
 export { createRecordingServer } from "./recording-server.ts";
 export type { RecordingFilter } from "./search.ts";
+export type { Presence, Whole, WholeTrack } from "./stitching/whole.ts";
+export { createVconSigner, type VconSigner } from "./vcon-signer.ts";
 export {
   RECORDING_EVENTS,
   type RecordingCallback,

@@ -1,3 +1,4 @@
+import { VconNotSignableError } from "./errors.ts";
 import type { RecordingFiles } from "./files/recording-files.ts";
 import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
 import { metadataHistory } from "./metadata-history.ts";
@@ -14,13 +15,21 @@ import type {
 import type { DecoderCommand } from "./reading/foreign-decoder.ts";
 import { RecordingForms } from "./reading/recording-forms.ts";
 import type { RecordingFilter } from "./search.ts";
+import { Stitcher } from "./stitching/stitcher.ts";
+import { type Whole, wholeOf } from "./stitching/whole.ts";
 import { vconOf } from "./vcon.ts";
+import { vconAudio } from "./vcon-audio.ts";
+import type { VconSigner } from "./vcon-signer.ts";
 
 export interface LibraryOptions {
   readonly store: RecordingStore;
   readonly files: RecordingFiles;
   /** For codecs that we do not know. */
   readonly decoders: readonly DecoderCommand[];
+  /** Undefined: vCons cannot be signed. */
+  readonly signer: VconSigner | undefined;
+  /** Wall clock, epoch milliseconds. */
+  readonly now: () => number;
   /** The row of a recording in progress as of now. */
   readonly live: (sid: string) => Promise<RecordingRecord | undefined>;
 }
@@ -28,10 +37,12 @@ export interface LibraryOptions {
 /** What is known of recordings and what was heard, live ones as far as they got. */
 export class Library implements RecordingLibrary {
   readonly #options: LibraryOptions;
+  readonly #stitcher: Stitcher;
   readonly #forms: RecordingForms;
 
   constructor(options: LibraryOptions) {
     this.#options = options;
+    this.#stitcher = new Stitcher(options.store);
     this.#forms = new RecordingForms({ files: options.files, decoders: options.decoders });
   }
 
@@ -65,6 +76,18 @@ export class Library implements RecordingLibrary {
     return track && this.#forms.track(record!, track, form);
   }
 
+  async whole(accountSid: string, sid: string): Promise<Whole | undefined> {
+    const record = await this.find(accountSid, sid);
+    if (record === undefined) return undefined;
+    const parts = await this.#stitcher.partsOf(record);
+    return wholeOf(await Promise.all(parts.map((part) => this.#asOfNow(part))));
+  }
+
+  async wholeMedia(accountSid: string, sid: string, isMixed: boolean): Promise<MediaFile | undefined> {
+    const whole = await this.whole(accountSid, sid);
+    return whole && this.#forms.whole(whole, isMixed);
+  }
+
   async metadataXml(accountSid: string, sid: string): Promise<MetadataFile | undefined> {
     if ((await this.find(accountSid, sid)) === undefined) return undefined;
     const document = await this.#latestComplete(sid);
@@ -77,11 +100,17 @@ export class Library implements RecordingLibrary {
     return metadataHistory(record, await this.#options.store.listMetadataVersions(sid));
   }
 
-  async vcon(accountSid: string, sid: string, _wish: VconWish): Promise<object | undefined> {
+  async vcon(accountSid: string, sid: string, wish: VconWish): Promise<object | undefined> {
     const record = await this.find(accountSid, sid);
     if (record === undefined) return undefined;
+    const { signer, now } = this.#options;
+    if (wish.isSigned && signer === undefined)
+      throw new VconNotSignableError("recordings.vconKey and recordings.vconCertificate are not set");
     const document = await this.#latestComplete(sid);
-    return vconOf(record, document === undefined ? undefined : textOfKept(document));
+    const xml = document === undefined ? undefined : textOfKept(document);
+    const audio = await vconAudio(record, wish, () => this.media(accountSid, sid));
+    if (!wish.isSigned) return vconOf(record, xml, audio);
+    return signer!.sign(vconOf(record, xml, audio, now()));
   }
 
   async #latestComplete(sid: string): Promise<string | undefined> {

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import type { RecordingFilter } from "./search.ts";
+import type { Whole } from "./stitching/whole.ts";
 import type { RecordingCallback } from "./webhooks.ts";
 
 /** A recording as design and REST show it. Times: epoch milliseconds here, ISO 8601 at the REST face. */
@@ -177,6 +178,10 @@ export interface RecordingLibrary {
   media(accountSid: string, sid: string, asked?: AudioAsked): Promise<MediaFile | undefined>;
   /** One track on its own clock, in a form; undefined also where it has no such form. */
   track(accountSid: string, sid: string, label: string, form?: TrackForm): Promise<MediaFile | undefined>;
+  /** The call that a recording is of: all its recordings as one, whichever of them is asked for. */
+  whole(accountSid: string, sid: string): Promise<Whole | undefined>;
+  /** The whole call's audio on one timeline, 16 bit PCM. */
+  wholeMedia(accountSid: string, sid: string, isMixed: boolean): Promise<MediaFile | undefined>;
   /** The latest complete metadata document, byte for byte as it came. */
   metadataXml(accountSid: string, sid: string): Promise<MetadataFile | undefined>;
   /** Every version: the model as JSON, the raw document, when and by what it came. */

@@ -121,6 +121,8 @@ test("the routes of the design are there", async () => {
     "/v1/Recordings/{RecordingSid}/Metadata.xml": "get",
     "/v1/Recordings/{RecordingSid}/Metadata.json": "get",
     "/v1/Recordings/{RecordingSid}/Vcon.json": "get",
+    "/v1/Recordings/{RecordingSid}/Whole.json": "get",
+    "/v1/Recordings/{RecordingSid}/Whole.wav": "get,head",
     "/v1/Recordings/{RecordingSid}/Streams": "get,post",
     "/v1/Recordings/{RecordingSid}/Streams/{SidOrName}": "get,post",
     "/v1/RetentionRules": "get,post",

@@ -24,6 +24,7 @@ import type {
   RecordingRecord,
   RetentionRule,
 } from "../../recording-server/index.ts";
+import { wholeOf } from "../../recording-server/stitching/whole.ts";
 import { type ApiOptions, createApi } from "../create.ts";
 import type { Credentials, Principal } from "../ports.ts";
 import { FakeStreams } from "./fake-streams.ts";
@@ -294,6 +295,17 @@ export class FakeRecordings implements RecordingLibrary {
     const index = this.rows.findIndex((row) => row.accountSid === accountSid && row.sid === sid);
     if (index >= 0) this.rows.splice(index, 1);
     return index >= 0;
+  }
+
+  async whole(accountSid: string, sid: string) {
+    const row = await this.find(accountSid, sid);
+    if (row === undefined) return undefined;
+    const head = row.partOf ?? row.sid;
+    return wholeOf(this.rows.filter((one) => one.sid === head || one.partOf === head));
+  }
+
+  async wholeMedia(accountSid: string, sid: string) {
+    return (await this.find(accountSid, sid)) && this.#file();
   }
 
   async media(accountSid: string, sid: string) {

@@ -1,13 +1,8 @@
-import type {
-  AuditAction,
-  MediaFile,
-  RecordingArchive,
-  RecordingLibrary,
-} from "../../recording-server/index.ts";
+import type { AuditAction, RecordingArchive, RecordingLibrary } from "../../recording-server/index.ts";
 import { NotCompleteError, NotFoundError, ParameterError } from "../http/errors.ts";
-import { choice, type Fields, text } from "../http/fields.ts";
+import { choice, text } from "../http/fields.ts";
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
-import { type Answer, type Ask, json, NO_CONTENT, type Route, route } from "../http/route.ts";
+import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import { actorOf } from "./actor.ts";
 import { type Asked, fileOf } from "./media-answer.ts";
 import { named, V1 } from "./prefix.ts";
