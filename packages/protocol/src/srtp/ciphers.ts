@@ -17,9 +17,10 @@ export interface AesEcb {
    * Encrypts each block of 16 octets by itself.
    *
    * @param blocks - a multiple of 16 octets, not changed
+   * @param into - what it returned before and is not needed any more: may be written to and returned again
    * @returns as many octets; they belong to the caller
    */
-  encrypt(blocks: Uint8Array): Uint8Array;
+  encrypt(blocks: Uint8Array, into?: Uint8Array): Uint8Array;
 }
 
 /** HMAC-SHA1 (RFC 2104), cut to the length of a tag. */

@@ -69,7 +69,7 @@ export class Keystream {
       }
     }
     this.#first = index;
-    this.#ahead = this.aes.encrypt(counters);
+    this.#ahead = this.aes.encrypt(counters, this.#ahead);
   }
 
   #layOut(packets: number, blocks: number): void {

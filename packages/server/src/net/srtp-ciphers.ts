@@ -6,7 +6,14 @@ import {
   NO_TRAILER,
   type SrtpCiphers,
 } from "@callfork/protocol/srtp";
+import { createOpenSslCiphers } from "./openssl-srtp-ciphers.ts";
 import { MAX_PACKET_BYTES } from "./packet-io.ts";
+
+/** The fastest ciphers of SRTP that work in this process: each is tried on known answers first. */
+export function createSrtpCiphers(): SrtpCiphers {
+  const fast = createOpenSslCiphers();
+  return fast !== undefined && computesAs(fast, createNodeCiphers()) ? fast : createNodeCiphers();
+}
 
 /**
  * The ciphers of SRTP on `node:crypto`.
@@ -16,7 +23,7 @@ import { MAX_PACKET_BYTES } from "./packet-io.ts";
  * hash; results leave as Latin-1 strings, because a Buffer costs more than that. GCM needs a cipher object a packet:
  * its nonce cannot be set again.
  */
-export function createSrtpCiphers(): SrtpCiphers {
+export function createNodeCiphers(): SrtpCiphers {
   const scratch = new HmacScratch();
   return {
     aesEcb: (key) => new NodeAesEcb(key),
@@ -143,5 +150,32 @@ class NodeAesGcm implements AesGcm {
     }
     if (plain !== undefined) bytes.set(plain, from);
     return true;
+  }
+}
+
+/** Do both come to the same, for lengths around the borders of blocks? */
+function computesAs(one: SrtpCiphers, other: SrtpCiphers): boolean {
+  const octets = (length: number, seed: number): Uint8Array<ArrayBuffer> =>
+    Uint8Array.from({ length }, (_, i) => seed + i * 7);
+  try {
+    for (const length of [0, 12, 43, 51, 52, 56, 60, 64, 172]) {
+      const results = [one, other].map((ciphers) => {
+        const bytes = new Uint8Array(new ArrayBuffer(256));
+        bytes.set(octets(length, length), 12);
+        const blocks = ciphers.aesEcb(octets(16, 1)).encrypt(octets(16 * (1 + (length & 7)), 2));
+        ciphers
+          .hmacSha1(octets(20, 3))
+          .sign(bytes, 12, length, length & 1 ? NO_TRAILER : 0xfedcba98, 200, 20);
+        const gcm = ciphers.aesGcm(octets(32, 4));
+        gcm.seal(octets(12, 5), octets(12, 6), bytes, 12, 12 + length);
+        const sealed = Buffer.concat([bytes, blocks]);
+        const opened = gcm.open(octets(12, 5), octets(12, 6), bytes, 12, 12 + length);
+        return Buffer.concat([sealed, bytes, Uint8Array.of(opened ? 1 : 0)]);
+      });
+      if (!results[0]!.equals(results[1]!)) return false;
+    }
+    return true;
+  } catch {
+    return false;
   }
 }
