@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import type { VoiceName } from "@callfork/testkit";
 import { Child } from "./child.ts";
-import { freePort, isListening } from "./ports.ts";
+import { freePort, freePortPair, isListening } from "./ports.ts";
 import { type Owner, scratchFolder } from "./scratch.ts";
 import { locate } from "./voices.ts";
 import { until } from "./waiting.ts";
@@ -25,6 +25,8 @@ export interface BaresipOptions {
   readonly voice: VoiceName;
   /** More of the account line: `;mediaenc=srtp-mand`. */
   readonly account?: string;
+  /** It listens for TLS as well, a port above the others: a file with certificate and key, and whom it trusts. */
+  readonly tls?: { readonly certificateFile: string; readonly caFile: string };
 }
 
 /** A baresip process on 127.0.0.1 with the configuration of test/interop/baresip/config. It answers by itself. */
@@ -51,7 +53,8 @@ export class Baresip {
 
   static async start(owner: Owner, options: BaresipOptions): Promise<Baresip> {
     const folder = scratchFolder("baresip");
-    const [port, control, media] = [await freePort(), await freePort(), await freePort()];
+    const port = options.tls === undefined ? await freePort() : await freePortPair();
+    const [control, media] = [await freePort(), await freePort()];
     const says = join(folder, "says.wav");
     const heard = join(folder, "heard");
     mkdirSync(heard);
@@ -67,7 +70,10 @@ export class Baresip {
       /\b[A-Z]{3,}_[A-Z]+\b/g,
       (word) => words[word] ?? word,
     );
-    writeFileSync(join(folder, "config"), config);
+    const { tls } = options;
+    const certificates =
+      tls === undefined ? "" : `sip_certificate ${tls.certificateFile}\nsip_cafile ${tls.caFile}\n`;
+    writeFileSync(join(folder, "config"), config + certificates);
     const { user, account = "" } = options;
     const settings = `;regint=0;answermode=auto;audio_codecs=PCMU/8000/1${account}`;
     writeFileSync(join(folder, "accounts"), `<sip:${user}@127.0.0.1:${port}>${settings}\n`);
@@ -89,6 +95,11 @@ export class Baresip {
 
   get uri(): string {
     return `sip:${this.#options.user}@127.0.0.1:${this.port}`;
+  }
+
+  /** Where it is called by TLS: its listener is one port above that of UDP and TCP. */
+  get tlsUri(): string {
+    return `sip:${this.#options.user}@127.0.0.1:${this.port + 1};transport=tls`;
   }
 
   /** One of baresip's commands: `dial`, `hangup`, `hold`, `resume`, `sndcode`. @returns its words */

@@ -18,6 +18,8 @@ export interface LinphoneOptions {
   readonly voice: VoiceName;
   /** Default "none". "srtp" offers and takes RTP/SAVP with SDES keys. */
   readonly mediaEncryption?: "none" | "srtp";
+  /** It speaks TLS as well, and trusts the authority in this file. */
+  readonly caFile?: string;
 }
 
 /** A linphonec process on 127.0.0.1 with the configuration of test/interop/linphone. It answers by itself. */
@@ -45,12 +47,14 @@ export class Linphone {
   static async start(owner: Owner, options: LinphoneOptions): Promise<Linphone> {
     const folder = scratchFolder("linphone");
     mkdirSync(join(folder, ".local/share/linphone"), { recursive: true });
-    const [port, media] = [await freePort(), await freePort()];
+    const [port, tlsPort, media] = [await freePort(), await freePort(), await freePort()];
     const words: Readonly<Record<string, string>> = {
       SIP_PORT: String(port),
       MEDIA_PORT: String(media - (media % 2)),
       SIP_USER: options.user,
       MEDIA_ENCRYPTION: options.mediaEncryption ?? "none",
+      TLS_PORT: options.caFile === undefined ? "0" : String(tlsPort),
+      CA_FILE: options.caFile ?? "",
     };
     const config = readFileSync(CONFIG, "utf8").replace(/\b[A-Z]+_[A-Z]+\b/g, (word) => words[word] ?? word);
     writeFileSync(join(folder, "linphonerc"), config);

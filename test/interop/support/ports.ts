@@ -27,6 +27,17 @@ export async function freeMediaPort(): Promise<number> {
   }
 }
 
+/** The first of two ports, for UDP and TCP, that were free a moment ago and that the kernel gives to nobody. */
+export async function freePortPair(): Promise<number> {
+  for (;;) {
+    const first = await freeMediaPort();
+    const servers = [first, first + 1].map((port) => createServer().listen(port, "127.0.0.1"));
+    const listening = await Promise.allSettled(servers.map((server) => once(server, "listening")));
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    if (listening.every(({ status }) => status === "fulfilled")) return first;
+  }
+}
+
 async function canBind(port: number): Promise<boolean> {
   const socket = createSocket("udp4");
   const bound = await new Promise<boolean>((resolve) => {
