@@ -1,7 +1,16 @@
+import { readFileSync } from "node:fs";
 import type { Config } from "../config/index.ts";
 import type { Clock } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
-import { Archive, Mover, type ObjectStore, openS3, RecordingFiles } from "../recording-server/index.ts";
+import {
+  Archive,
+  createVconSigner,
+  Mover,
+  type ObjectStore,
+  openS3,
+  RecordingFiles,
+  type VconSigner,
+} from "../recording-server/index.ts";
 import type { Store } from "../store/index.ts";
 
 /** How recordings are kept, as the configuration says: where their files are, and what becomes of them. */
@@ -21,7 +30,11 @@ export function createRecordingArchive({
   readonly log: Log;
   readonly alerts: Alerts;
   readonly accountSid: string;
-}): { readonly files: RecordingFiles; readonly archive: Archive } {
+}): {
+  readonly files: RecordingFiles;
+  readonly archive: Archive;
+  readonly vconSigner: VconSigner | undefined;
+} {
   const { keeping } = store;
   const objects = objectStoreOf(settings);
   const files = new RecordingFiles({ folder, keeping, objects, isSealing: settings.encryption });
@@ -40,7 +53,15 @@ export function createRecordingArchive({
     retentionDays,
     auditDays,
   });
-  return { files, archive };
+  return { files, archive, vconSigner: vconSignerOf(settings) };
+}
+
+function vconSignerOf({ vconCertificate, vconKey }: Config["recordings"]): VconSigner | undefined {
+  if (vconCertificate === undefined || vconKey === undefined) return undefined;
+  return createVconSigner({
+    certificate: readFileSync(vconCertificate, "utf8"),
+    key: readFileSync(vconKey, "utf8"),
+  });
 }
 
 /** Secrets are there when the URL is: the configuration was checked. */

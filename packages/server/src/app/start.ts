@@ -223,7 +223,7 @@ async function compose(
   });
 
   const recordingsFolder = join(config.dataDir, "recordings");
-  const { files, archive } = createRecordingArchive({
+  const { files, archive, vconSigner } = createRecordingArchive({
     config,
     folder: recordingsFolder,
     store,
@@ -237,6 +237,7 @@ async function compose(
     store: store.recordings,
     folder: recordingsFolder,
     files,
+    vconSigner,
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
     strict: config.recorder.strict,

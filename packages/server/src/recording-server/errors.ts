@@ -56,6 +56,24 @@ export class ObjectStoreError extends PlatformError {
   }
 }
 
+/** A signed vCon was asked for, and the node has no key and certificate that can sign it. */
+export class VconNotSignableError extends PlatformError {
+  override readonly name = "VconNotSignableError";
+  readonly code = "VCON_NOT_SIGNABLE";
+  readonly fault = "operator";
+  override readonly httpStatus = 409;
+  override readonly publicCode = 98023;
+}
+
+/** Audio was to be carried in a vCon, and is too long for that. */
+export class VconTooLargeError extends PlatformError {
+  override readonly name = "VconTooLargeError";
+  readonly code = "VCON_TOO_LARGE";
+  readonly fault = "caller";
+  override readonly httpStatus = 409;
+  override readonly publicCode = 98024;
+}
+
 /** A recording under legal hold was to be deleted. */
 export class RecordingHeldError extends PlatformError {
   override readonly name = "RecordingHeldError";

@@ -10,6 +10,7 @@ import type { PeerRule } from "./peers.ts";
 import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
 import type { DecoderCommand } from "./reading/foreign-decoder.ts";
 import type { TwinPolicy } from "./stitching/twins.ts";
+import type { VconSigner } from "./vcon-signer.ts";
 import type { RecordingWebhook } from "./webhooks.ts";
 
 export interface RecordingServerOptions {
@@ -17,6 +18,8 @@ export interface RecordingServerOptions {
   readonly store: RecordingStore;
   /** Folder that holds one folder a recording; made when missing. */
   readonly folder: string;
+  /** Signs vCons; undefined: they cannot be signed. */
+  readonly vconSigner?: VconSigner | undefined;
   /** How the files there are read and sealed. Default: plain, and all of them on the disk. */
   readonly files?: RecordingFiles | undefined;
   /** Whose recordings these are. */

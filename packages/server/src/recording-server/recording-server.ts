@@ -70,6 +70,8 @@ class Recorder implements RecordingServer {
     this.library = new Library({
       store: options.store,
       files: this.#house.files,
+      signer: options.vconSigner,
+      now: () => options.clock.wallNow(),
       decoders: options.decoders ?? [],
       live: async (sid) => this.#live.get(sid)?.record(),
     });

@@ -98,3 +98,15 @@ test("without participants there is nobody an attachment could belong to", () =>
   );
   assert.ok(!("updated_at" in vcon));
 });
+
+test("audio is carried or linked as the draft has it; what is signed was last changed then", () => {
+  const dialogOf = (vcon: object) => (vcon as { dialog: Record<string, unknown>[] }).dialog[0]!;
+  const inline = dialogOf(vconOf(RECORD, undefined, { body: "UklGRg" }));
+  assert.deepEqual([inline.encoding, inline.body, inline.url], ["base64url", "UklGRg", undefined]);
+  const sha512 = new Uint8Array(64).fill(0xfb);
+  const linked = dialogOf(vconOf(RECORD, undefined, { url: "https://c.example/a.wav", sha512 }));
+  assert.equal(linked.url, "https://c.example/a.wav");
+  assert.match(String(linked.content_hash), /^sha512-[A-Za-z0-9_-]{86}$/);
+  const signed = vconOf(RECORD, undefined, undefined, Date.UTC(2026, 5, 1)) as { updated_at?: string };
+  assert.equal(signed.updated_at, "2026-06-01T00:00:00.000Z");
+});

@@ -2,14 +2,29 @@ import { METADATA_MEDIA_TYPE } from "@callfork/protocol/siprec";
 import { inChannelOrder } from "./channel-order.ts";
 import type { RecordingRecord } from "./ports.ts";
 
+/** How the audio comes with a vCon. */
+export type VconAudio =
+  /** By name: it lies beside the document. */
+  | undefined
+  /** §2.3: within, base64url. */
+  | { readonly body: string }
+  /** §2.4: by URL, with the SHA-512 of what is there. */
+  | { readonly url: string; readonly sha512: Uint8Array };
+
 /**
- * The recording as a vCon, unsigned form, of draft-ietf-vcon-vcon-core-04 (syntax 0.4.0).
+ * The recording as a vCon, unsigned form, of draft-ietf-vcon-vcon-core-04 (syntax 0.4.0). `originator` is left out:
+ * SIPREC does not tell who called.
  *
- * The audio is named, not carried: `filename` is the file beside this document. A `url` would need a hash of audio
- * that is decoded only when somebody reads it (§2.4.2). `originator` is left out: SIPREC does not tell who called.
+ * @param signedAt - epoch milliseconds; of what is signed it is the last change (§4.1.6)
  */
-export function vconOf(record: RecordingRecord, metadataXml: string | undefined): object {
+export function vconOf(
+  record: RecordingRecord,
+  metadataXml: string | undefined,
+  audio?: VconAudio,
+  signedAt?: number,
+): { readonly uuid: string; readonly [name: string]: unknown } {
   const start = new Date(record.startTime).toISOString();
+  const updated = signedAt ?? record.endTime;
   const parties = record.participants.map(({ aor, name, participantId }) => ({
     ...addressOf(aor),
     ...(name !== null && { name }),
@@ -27,7 +42,7 @@ export function vconOf(record: RecordingRecord, metadataXml: string | undefined)
     vcon: "0.4.0",
     uuid: uuidOf(record.sid),
     created_at: start,
-    ...(record.endTime !== null && { updated_at: new Date(record.endTime).toISOString() }),
+    ...(updated !== null && { updated_at: new Date(updated).toISOString() }),
     parties,
     dialog: [
       {
@@ -38,6 +53,7 @@ export function vconOf(record: RecordingRecord, metadataXml: string | undefined)
         ...(sessionIds.length > 0 && { session_id: sessionIds }),
         mediatype: "audio/wav",
         filename: "Media.wav",
+        ...audioOf(audio),
         application: "SIPREC",
       },
     ],
@@ -58,6 +74,12 @@ export function vconOf(record: RecordingRecord, metadataXml: string | undefined)
             },
           ],
   };
+}
+
+function audioOf(audio: VconAudio): object {
+  if (audio === undefined) return {};
+  if ("body" in audio) return { encoding: "base64url", body: audio.body };
+  return { url: audio.url, content_hash: `sha512-${Buffer.from(audio.sha512).toString("base64url")}` };
 }
 
 /** §4.2.1: a tel URI; §4.2.2: a SIP URI. An address that is neither is told as it stands. */
