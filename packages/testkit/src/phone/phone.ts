@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
-import { decodePcma, decodePcmu, encodePcma, encodePcmu } from "@callfork/protocol/audio";
 import type { Direction } from "@callfork/protocol/sdp";
 import {
   createResolver,
@@ -17,10 +16,12 @@ import {
   type SipDialog,
   type UserAgent,
 } from "@callfork/server/signalling";
-import { RtpEndpoint } from "./rtp-endpoint.ts";
+import { decodeVoice, encodeVoice } from "./phone-codec.ts";
+import { RtpEndpoint, type RtpSpeech } from "./rtp-endpoint.ts";
 import {
   answerTo,
-  PAYLOAD_TYPES,
+  type EncodedVoice,
+  formatOf,
   type PhoneCodec,
   phoneDescription,
   type RemoteAudio,
@@ -33,8 +34,10 @@ export interface TestPhoneOptions {
   readonly displayName?: string;
   /** What it says, over and over: 16 bit PCM at 8 kHz. */
   readonly voice: Int16Array;
-  /** Default PCMU. */
-  readonly codec?: PhoneCodec;
+  /** Default PCMU. With an `EncodedVoice` that is what it says, in place of `voice`. */
+  readonly codec?: PhoneCodec | EncodedVoice;
+  /** What it takes besides when the other side changes to it in mid-call. */
+  readonly otherCodecs?: readonly (PhoneCodec | EncodedVoice)[];
   /** Local address for SIP and RTP. Default 127.0.0.1. */
   readonly address?: string;
   /** Default 0: any free port, the same for UDP and TCP. */
@@ -49,8 +52,13 @@ export interface PhoneCall {
   readonly callId: string;
   /** The other side, as From or To named it. */
   readonly remoteUri: string;
-  /** What came so far, decoded: 8 kHz PCM in sequence order, silence for packets that never came. */
+  /**
+   * What came so far, decoded: 8 kHz PCM in sequence order, silence for packets that never came. No samples of a codec
+   * that the phone does not speak by itself.
+   */
   heard(): { readonly samples: Int16Array; readonly packets: number; readonly lost: number };
+  /** The payloads that came so far, in sequence order, `undefined` for packets that never came. */
+  heardPackets(): readonly (Uint8Array | undefined)[];
   readonly packetsSent: number;
   /** Stops or goes on speaking; a new call speaks at once. */
   mute(): void;
@@ -60,6 +68,8 @@ export interface PhoneCall {
    * @returns the direction that the answer gives the audio: `recvonly` to a hold that was understood
    */
   hold(on: boolean): Promise<Direction>;
+  /** Offers another codec, and nothing else, by re-INVITE; speaks it once answered. Rejects with `CallRefusedError`. */
+  changeCodec(codec: PhoneCodec | EncodedVoice): Promise<void>;
   hangUp(): Promise<void>;
   /** Resolves when the dialog is over. */
   readonly ended: Promise<"local" | "remote">;
@@ -85,7 +95,7 @@ export class TestPhone {
   readonly #userAgent: UserAgent;
   readonly #address: string;
   readonly #port: number;
-  readonly #audio: Uint8Array;
+  readonly #speeches = new Map<PhoneCodec | EncodedVoice, RtpSpeech>();
   readonly #arrivals = new EventEmitter();
   readonly #calls = new Set<LivePhoneCall>();
 
@@ -95,7 +105,6 @@ export class TestPhone {
     this.#transports = transports;
     this.#address = address;
     this.#port = port;
-    this.#audio = encode(options.voice, this.#codec);
     this.#userAgent = createUserAgent({
       transports,
       resolver: createResolver(),
@@ -119,7 +128,7 @@ export class TestPhone {
     return new TestPhone(options, transports, address, transports.sentBy("udp", address).port);
   }
 
-  get #codec(): PhoneCodec {
+  get #codec(): PhoneCodec | EncodedVoice {
     return this.#options.codec ?? "PCMU";
   }
 
@@ -190,25 +199,38 @@ export class TestPhone {
 
   #converse(dialog: SipDialog, endpoint: RtpEndpoint, body: readonly ReceivedPart[]): LivePhoneCall {
     let version = 1;
+    let codec = this.#codec;
     const call = new LivePhoneCall(
       dialog,
       endpoint,
-      this.#codec,
-      (hold) => this.#describe(endpoint, ++version, hold ? "sendonly" : "sendrecv"),
+      () => codec,
+      (direction, next = codec) => this.#describe(endpoint, ++version, direction, next),
+      (next) => {
+        codec = next;
+        endpoint.change(this.#speech(next));
+      },
       () => this.#calls.delete(call),
     );
     this.#calls.add(call);
     const follow = (parts: readonly ReceivedPart[]): RemoteAudio | undefined => {
       const description = parts.find((part) => part.mediaType === "application/sdp");
-      const remote = description && remoteAudio(description.bytes, this.#codec);
-      if (remote !== undefined) endpoint.setRemote(remote.address, remote.port);
-      return remote;
+      for (const one of [codec, this.#codec, ...(this.#options.otherCodecs ?? [])]) {
+        const remote = description && remoteAudio(description.bytes, formatOf(one));
+        if (remote === undefined) continue;
+        if (one !== codec) {
+          codec = one;
+          endpoint.change(this.#speech(one));
+        }
+        endpoint.setRemote(remote.address, remote.port);
+        return remote;
+      }
+      return undefined;
     };
     dialog.attach({
       onReinvite: (_request, parts) => {
         const remote = follow(parts);
         if (remote === undefined) return { status: 488 };
-        return { status: 200, body: this.#describe(endpoint, ++version, answerTo(remote.direction)) };
+        return { status: 200, body: this.#describe(endpoint, ++version, answerTo(remote.direction), codec) };
       },
       onEnded: (why) => call.end(why.by),
     });
@@ -217,18 +239,30 @@ export class TestPhone {
   }
 
   async #openEndpoint(): Promise<RtpEndpoint> {
-    return await RtpEndpoint.open({
-      address: this.#address,
-      payloadType: PAYLOAD_TYPES[this.#codec],
-      audio: this.#audio,
-    });
+    return await RtpEndpoint.open({ address: this.#address, ...this.#speech(this.#codec) });
   }
 
-  #describe(endpoint: RtpEndpoint, version: number, direction: Direction = "sendrecv"): SipBody {
+  /** Encoded once: calls of one phone say the same. */
+  #speech(codec: PhoneCodec | EncodedVoice): RtpSpeech {
+    const known = this.#speeches.get(codec);
+    if (known !== undefined) return known;
+    const { payloadType, clockRateHz } = formatOf(codec);
+    const audio = typeof codec === "string" ? encodeVoice(this.#options.voice, codec) : codec.packets;
+    const speech = { payloadType, audio, packetUnits: clockRateHz / 50 };
+    this.#speeches.set(codec, speech);
+    return speech;
+  }
+
+  #describe(
+    endpoint: RtpEndpoint,
+    version: number,
+    direction: Direction = "sendrecv",
+    codec: PhoneCodec | EncodedVoice = this.#codec,
+  ): SipBody {
     const bytes = phoneDescription({
       address: this.#address,
       port: endpoint.port,
-      codec: this.#codec,
+      format: formatOf(codec),
       version,
       direction,
     });
@@ -240,8 +274,9 @@ class LivePhoneCall implements PhoneCall {
   readonly ended: Promise<"local" | "remote">;
   readonly #dialog: SipDialog;
   readonly #endpoint: RtpEndpoint;
-  readonly #codec: PhoneCodec;
-  readonly #describe: (hold: boolean) => SipBody;
+  readonly #codec: () => PhoneCodec | EncodedVoice;
+  readonly #describe: (direction: Direction, codec?: PhoneCodec | EncodedVoice) => SipBody;
+  readonly #change: (codec: PhoneCodec | EncodedVoice) => void;
   readonly #onReleased: () => void;
   #resolveEnded: (by: "local" | "remote") => void = () => {};
   #released = false;
@@ -249,14 +284,16 @@ class LivePhoneCall implements PhoneCall {
   constructor(
     dialog: SipDialog,
     endpoint: RtpEndpoint,
-    codec: PhoneCodec,
-    describe: (hold: boolean) => SipBody,
+    codec: () => PhoneCodec | EncodedVoice,
+    describe: (direction: Direction, codec?: PhoneCodec | EncodedVoice) => SipBody,
+    change: (codec: PhoneCodec | EncodedVoice) => void,
     onReleased: () => void,
   ) {
     this.#dialog = dialog;
     this.#endpoint = endpoint;
     this.#codec = codec;
     this.#describe = describe;
+    this.#change = change;
     this.#onReleased = onReleased;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -277,7 +314,13 @@ class LivePhoneCall implements PhoneCall {
 
   heard(): { samples: Int16Array; packets: number; lost: number } {
     const { payload, packets, lost } = this.#endpoint.heard();
-    return { samples: decode(payload, this.#codec), packets, lost };
+    const codec = this.#codec();
+    const samples = typeof codec === "string" ? decodeVoice(payload, codec) : new Int16Array(0);
+    return { samples, packets, lost };
+  }
+
+  heardPackets(): readonly (Uint8Array | undefined)[] {
+    return this.#endpoint.heardPackets();
   }
 
   mute(): void {
@@ -289,9 +332,18 @@ class LivePhoneCall implements PhoneCall {
   }
 
   async hold(on: boolean): Promise<Direction> {
-    const response = await this.#dialog.reinvite({ body: this.#describe(on) });
+    return await this.#reoffer(on ? "sendonly" : "sendrecv", this.#codec());
+  }
+
+  async changeCodec(codec: PhoneCodec | EncodedVoice): Promise<void> {
+    await this.#reoffer("sendrecv", codec);
+    this.#change(codec);
+  }
+
+  async #reoffer(direction: Direction, codec: PhoneCodec | EncodedVoice): Promise<Direction> {
+    const response = await this.#dialog.reinvite({ body: this.#describe(direction, codec) });
     if (response.status >= 300) throw new CallRefusedError(response.status, response.reason);
-    const answer = remoteAudio(response.body, this.#codec);
+    const answer = remoteAudio(response.body, formatOf(codec));
     if (answer === undefined) throw new CallRefusedError(488, "an answer without audio");
     this.#endpoint.setRemote(answer.address, answer.port);
     return answer.direction;
@@ -336,18 +388,4 @@ async function openTransports(options: TestPhoneOptions, address: string): Promi
       if (options.sipPort || attempt === 20) throw error;
     }
   }
-}
-
-function encode(samples: Int16Array, codec: PhoneCodec): Uint8Array {
-  const payload = new Uint8Array(samples.length);
-  if (codec === "PCMU") encodePcmu(samples, payload);
-  else encodePcma(samples, payload);
-  return payload;
-}
-
-function decode(payload: Uint8Array, codec: PhoneCodec): Int16Array {
-  const samples = new Int16Array(payload.length);
-  if (codec === "PCMU") decodePcmu(payload, samples);
-  else decodePcma(payload, samples);
-  return samples;
 }

@@ -2,26 +2,33 @@ import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 
-export interface RtpEndpointOptions {
+export interface RtpEndpointOptions extends RtpSpeech {
   /** Local address to bind. */
   readonly address: string;
-  readonly payloadType: number;
-  /** Encoded audio, one octet a sample (G.711); repeated for ever. */
-  readonly audio: Uint8Array;
 }
 
-const SAMPLES_PER_PACKET = 160;
+/** What an endpoint says; of what it hears it keeps packets of the same payload type. */
+export interface RtpSpeech {
+  readonly payloadType: number;
+  /** Encoded audio, repeated for ever: 160 octets are a packet (G.711, G.722); or the packets themselves, 20 ms each. */
+  readonly audio: Uint8Array | readonly Uint8Array[];
+  /** RTP timestamp units of 20 ms: 160 by default, 960 for Opus. */
+  readonly packetUnits?: number;
+}
+
+const OCTETS_PER_PACKET = 160;
+const DEFAULT_PACKET_UNITS = 160;
 const PACKET_TIME_MS = 20;
 const RTP_HEADER = 12;
 /** Twenty minutes of 20 ms packets: what a phone remembers of what it heard. */
 const MEMORY_PACKETS = 60_000;
 
 /**
- * One end of an RTP stream over real sockets: speaks G.711 paced by the clock and remembers what it hears.
+ * One end of an RTP stream over real sockets: speaks paced by the clock and remembers what it hears.
  * Its own small code on purpose: what it says about a platform should not rest on the platform's media plane.
  */
 export class RtpEndpoint {
-  readonly #options: RtpEndpointOptions;
+  #speech: RtpSpeech;
   readonly #rtp: Socket;
   readonly #rtcp: Socket;
   readonly #ssrc = randomBytes(4).readUInt32BE();
@@ -36,7 +43,7 @@ export class RtpEndpoint {
   #packetsSent = 0;
 
   private constructor(options: RtpEndpointOptions, rtp: Socket, rtcp: Socket) {
-    this.#options = options;
+    this.#speech = options;
     this.#rtp = rtp;
     this.#rtcp = rtcp;
     rtp.on("message", (packet) => this.#receive(packet));
@@ -72,7 +79,14 @@ export class RtpEndpoint {
     this.#remote = { address, port };
   }
 
-  /** Speaks from where it stopped, 160 samples every 20 ms by an absolute schedule. */
+  /** Another codec from the next packet on; what was heard in the one before is forgotten. */
+  change(speech: RtpSpeech): void {
+    this.#speech = speech;
+    this.#audioOffset = 0;
+    this.#heard.clear();
+  }
+
+  /** Speaks from where it stopped, a packet every 20 ms by an absolute schedule. */
   speak(): void {
     if (this.#ticker !== undefined) return;
     const start = performance.now();
@@ -96,13 +110,22 @@ export class RtpEndpoint {
     if (first === undefined || last === undefined) return { payload: new Uint8Array(0), packets: 0, lost: 0 };
     const parts: Uint8Array[] = [];
     for (let sequence = first; sequence <= last; sequence++) {
-      parts.push(this.#heard.get(sequence) ?? new Uint8Array(SAMPLES_PER_PACKET).fill(fill));
+      parts.push(this.#heard.get(sequence) ?? new Uint8Array(OCTETS_PER_PACKET).fill(fill));
     }
     return {
       payload: Buffer.concat(parts),
       packets: sequences.length,
       lost: last - first + 1 - sequences.length,
     };
+  }
+
+  /** Payloads in sequence order, `undefined` for packets that never came. */
+  heardPackets(): readonly (Uint8Array | undefined)[] {
+    const sequences = [...this.#heard.keys()];
+    const first = Math.min(...sequences);
+    return Array.from({ length: sequences.length === 0 ? 0 : Math.max(...sequences) - first + 1 }, (_, i) =>
+      this.#heard.get(first + i),
+    );
   }
 
   /** How many packets of other payload types came (telephone-event, say), by type. */
@@ -117,27 +140,36 @@ export class RtpEndpoint {
   }
 
   #send(marker: boolean): void {
-    const { audio, payloadType } = this.#options;
-    const packet = Buffer.alloc(RTP_HEADER + SAMPLES_PER_PACKET);
+    const { payloadType, packetUnits = DEFAULT_PACKET_UNITS } = this.#speech;
+    const payload = this.#nextPayload();
+    const packet = Buffer.alloc(RTP_HEADER + payload.length);
     packet[0] = 0x80;
     packet[1] = payloadType | (marker ? 0x80 : 0);
     packet.writeUInt16BE(this.#sequence, 2);
     packet.writeUInt32BE(this.#timestamp, 4);
     packet.writeUInt32BE(this.#ssrc, 8);
-    for (let i = 0; i < SAMPLES_PER_PACKET; i++) {
-      packet[RTP_HEADER + i] = audio[this.#audioOffset]!;
-      this.#audioOffset = (this.#audioOffset + 1) % audio.length;
-    }
+    packet.set(payload, RTP_HEADER);
     this.#sequence = (this.#sequence + 1) & 0xffff;
-    this.#timestamp = (this.#timestamp + SAMPLES_PER_PACKET) >>> 0;
+    this.#timestamp = (this.#timestamp + packetUnits) >>> 0;
     this.#packetsSent++;
     if (this.#remote !== undefined) this.#rtp.send(packet, this.#remote.port, this.#remote.address);
+  }
+
+  #nextPayload(): Uint8Array {
+    const { audio } = this.#speech;
+    if (!(audio instanceof Uint8Array)) return audio[this.#audioOffset++ % audio.length]!;
+    const payload = new Uint8Array(OCTETS_PER_PACKET);
+    for (let i = 0; i < OCTETS_PER_PACKET; i++) {
+      payload[i] = audio[this.#audioOffset]!;
+      this.#audioOffset = (this.#audioOffset + 1) % audio.length;
+    }
+    return payload;
   }
 
   #receive(packet: Buffer): void {
     if (packet.length <= RTP_HEADER || packet[0] !== 0x80) return;
     const payloadType = packet[1]! & 0x7f;
-    if (payloadType !== this.#options.payloadType) {
+    if (payloadType !== this.#speech.payloadType) {
       this.#otherPayloads.set(payloadType, (this.#otherPayloads.get(payloadType) ?? 0) + 1);
       return;
     }
