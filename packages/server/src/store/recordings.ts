@@ -21,6 +21,10 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
   const { db } = engine;
   const remembered = new Map<string, string>();
 
+  /** Their deletion has begun: they are there for nobody any more. */
+  const leaving = () =>
+    db.selectFrom("recording_keeping").select("recording_sid").where("deleting_since", ">=", 0);
+
   const termStatements = (sid: string, terms: readonly SearchTerm[]) => {
     const clear = db.deleteFrom("recording_terms").where("recording_sid", "=", sid);
     if (terms.length === 0) return [clear];
@@ -109,11 +113,20 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
       }
     },
     findRecording: async (sid) => {
-      const rows = await db.selectFrom("recordings").selectAll().where("sid", "=", sid).execute();
+      const rows = await db
+        .selectFrom("recordings")
+        .selectAll()
+        .where("sid", "=", sid)
+        .where("sid", "not in", leaving())
+        .execute();
       return (await withTracks(rows))[0];
     },
     listRecordings: async ({ accountSid, offset, limit, ...filter }) => {
-      let query = db.selectFrom("recordings").selectAll().where("account_sid", "=", accountSid);
+      let query = db
+        .selectFrom("recordings")
+        .selectAll()
+        .where("account_sid", "=", accountSid)
+        .where("sid", "not in", leaving());
       const { status, callId, connector, startedFrom, startedTo, partOf } = filter;
       if (status !== undefined) query = query.where("status", "=", status as RecordingRecord["status"]);
       if (callId !== undefined) query = query.where("call_id", "=", callId);
