@@ -11,6 +11,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   sip: "./sip-parse.ts",
   srtp: "./srtp.ts",
   packets: "./packet-path.ts",
+  recorder: "./recorder.ts",
 };
 const word = process.argv[2] ?? "";
 if (Object.hasOwn(OTHERS, word)) {
@@ -44,6 +45,9 @@ npm run bench -- sip [CPU seconds of a round] [rounds]
 
 npm run bench -- srtp [CPU seconds per figure]
   SRTP packets protected and unprotected beside werift-rtp
+
+npm run bench -- recorder [--recordings 100,250,500] [--seconds 10] [--rounds 1] [--devices callfork,rtpengine] [--soak]
+  recordings of two G.711 streams, every file compared octet by octet; --soak: ten minutes of two hundred
 
 npm run bench -- packets [calls] [rounds]
   what TypeScript does with a packet: relay, fork, statistics; without sockets`);
