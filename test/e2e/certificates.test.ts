@@ -39,7 +39,7 @@ async function tlsServer(
 
 const fieldsOf = ({ certificate, key }: TestCertificate) => ({ Certificate: certificate, PrivateKey: key });
 
-test("[R7866-12.1-1] a connector shows its own certificate to a recorder that requires one; with none of that recorder's, a stranger's, or no trust in it, siprec-error says so", {
+test("[R7245-5-1] [R6341-026] [R6341-027] [R6341-029] [R7865-10-1] [R7866-12.1-1] a connector shows its own certificate to a recorder that requires one; with none of that recorder's, a stranger's, or no trust in it, siprec-error says so", {
   skip,
 }, async (t) => {
   const own = new Owned();

@@ -163,7 +163,7 @@ async function recorder(t: TestContext, authority: TestAuthority) {
   return { uri: `sip:srs@${LOCALHOST}:${port};transport=tls;secure=true`, ears, directions };
 }
 
-test("[R7866-12.2-1] [R7866-12.2-2] [R6341-030] a secured fork, decrypted by ffmpeg: nothing of what was said while it was paused is in it", {
+test("[R7866-8.1.2-2] [R7866-12.2-1] [R7866-12.2-2] [R6341-030] a secured fork, decrypted by ffmpeg: nothing of what was said while it was paused is in it", {
   skip,
 }, async (t) => {
   const authority = new TestAuthority(t);

@@ -34,7 +34,7 @@ describe("a pause on the wire", { skip: without("sipp") || withoutCapture() }, (
   });
   after(() => owned.release());
 
-  it("[R7866-7.1.1.1-3] tshark sees labels and directions of each offer, and no RTP from the answer to the pause until the answer to its end", async (t) => {
+  it("[R6341-011] [R6341-004] [R7866-7.1.1.1-3] tshark sees labels and directions of each offer, and no RTP from the answer to the pause until the answer to its end", async (t) => {
     const ears = await openEars(t);
     const { inbound_port, outbound_port } = ears.keys;
     const recorder = await Sipp.start(t, {

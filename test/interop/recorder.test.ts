@@ -118,7 +118,7 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
     { scenario: "srs-plain-phone.xml", status: "420", code: "31924" },
   ];
   for (const { scenario, status, code } of refusals) {
-    it(`[R7245-3.2-2] one that answers ${status} is told as siprec-error ${code}; the call goes on`, async (t) => {
+    it(`[R7245-3.1-2] [R7245-3.2-2] one that answers ${status} is told as siprec-error ${code}; the call goes on`, async (t) => {
       const recorder = await Sipp.start(t, { scenario, transport: "tcp" });
       await server.connector(`refuses-${status}`, `sip:recorder@127.0.0.1:${recorder.port};transport=tcp`);
       const call = await converse(t, server);

@@ -79,7 +79,7 @@ test("[R8068-3.2.2a] [R8068-3.2.2b] [R7866-7.1.1.1-5] hold and resume: a partial
   );
 });
 
-test("[R8068-3.2.3a] a transfer: the same session and group, the old party leaves, the new one sends on the same stream", async () => {
+test("[R8068-3.2.3b] [R6341-020] [R8068-3.2.3a] a transfer: the same session and group, the old party leaves, the new one sends on the same stream", async () => {
   const { w, recorder } = await recording();
   const before = recorder.documents[0]!;
   w.call.other = { aor: "sip:carol@example.com", displayName: "Carol" };

@@ -189,7 +189,7 @@ test("[R7866-9.1-2] [R7865-6.7-6] the call's other party and codec change: the r
   assert.deepEqual([...w.media.flows("inbound")!.payloadTypes], [[8, 8]]);
 });
 
-test("[R3261-14.1-2] a refused update leaves the session as it was, and is told of once", async () => {
+test("[R3311-5.3-1] [R3261-14.1-2] a refused update leaves the session as it was, and is told of once", async () => {
   const { w, recorder } = await recording();
   recorder.reoffered = () => ({ status: 488 });
   for (const user of ["x", "y"]) {
@@ -247,7 +247,7 @@ test("the call ends: every fork of it is stopped with BYE", async () => {
   assert.equal(w.media.openCount, 0);
 });
 
-test("[R8068-3.2.4] BYE carries the end as a partial document: of the call, or of this recording only", async () => {
+test("[R7866-9.1-4] [R8068-3.2.4] BYE carries the end as a partial document: of the call, or of this recording only", async () => {
   for (const isCallOver of [true, false]) {
     const { w, recorder } = await recording();
     const told = recorder.documents[0]!;

@@ -5,7 +5,7 @@ import { parseMultipart } from "@callfork/protocol/sip";
 import { isUuidObjectId } from "@callfork/protocol/siprec";
 import { CALL, PCMA, parameterOf, RECORDER, RecordingWorld } from "./recording-world.ts";
 
-test("[R7866-6.1.1-2] [R7866-6.1.1-4] a call is forked: INVITE with siprec in Require, media, row and callback", async () => {
+test("[R7866-8.1.2-2] [R7245-3.1-1] [R7866-6.1.1-2] [R7866-6.1.1-4] a call is forked: INVITE with siprec in Require, media, row and callback", async () => {
   const w = new RecordingWorld();
   const recorder = w.recorder();
   const started = await w.start({ name: "My SIPREC Stream" });
@@ -52,7 +52,7 @@ test("[R7866-6.1.1-2] [R7866-6.1.1-4] a call is forked: INVITE with siprec in Re
   assert.equal(parameterOf(callbacks[0], "SiprecErrorCode"), undefined);
 });
 
-test("[R7866-8.3-1] [R7866-9-1] [R7866-9.1-1] [R7866-9.1-5] [R7866-9.1-6] [R7866-9.1-8] [R9806-2-1] the first INVITE has a complete document and the offer of its labels, a part each", async () => {
+test("[R8068-3.2.1] [R7245-3.2-4] [R6341-012] [R6341-031] [R3551-6-2] [R5621-4.3-1] [R5621-8.2-1] [R5621-6.2-1] [R7865-6.3-7] [R7865-6.5-6] [R7865-6.3-4] [R7866-8.3-1] [R7866-9-1] [R7866-9.1-1] [R7866-9.1-5] [R7866-9.1-6] [R7866-9.1-8] [R9806-2-1] the first INVITE has a complete document and the offer of its labels, a part each", async () => {
   const w = new RecordingWorld();
   const recorder = w.recorder();
   await w.start({ parameters: [{ name: "Role", value: 'caller "1" <&>' }] });
@@ -90,6 +90,16 @@ test("[R7866-8.3-1] [R7866-9-1] [R7866-9.1-1] [R7866-9.1-5] [R7866-9.1-6] [R7866
   assert.deepEqual(document.sessions[0]!.extensions[0]?.parameters, [
     { name: "Role", value: 'caller "1" <&>' },
   ]);
+  assert.equal(document.sessions[0]!.groupRef, document.groups[0]!.groupId);
+  const [inbound, outbound] = document.streams.map(({ streamId }) => streamId);
+  assert.deepEqual(
+    document.participantStreamAssociations.map(({ send, recv }) => [send, recv]),
+    [
+      [[inbound], [outbound]],
+      [[outbound], [inbound]],
+    ],
+  );
+  assert.ok(offer.media.every(({ kind }) => kind === "audio"));
   assert.deepEqual(
     document.participants.map(({ nameIds }) => nameIds),
     [
@@ -121,7 +131,7 @@ test("[R7866-6.1.1-1] +sip.src is a Contact parameter of the INVITE, of updates,
   for (const contact of contacts) assert.match(contact, /^<sip:SRC@[^>]*>;\+sip\.src$/);
 });
 
-test("[R7866-8.1.5.1-1] [R7865-6.10-3] [R7865-6.5-2] two forks of a call name it and its parties alike", async () => {
+test("[R7866-8.3.1-3] [R7866-8.3.1-4] [R7022-4.1-1] [R7865-6.2-2] [R7866-8.1.5.1-1] [R7865-6.10-3] [R7865-6.5-2] two forks of a call name it and its parties alike", async () => {
   const w = new RecordingWorld();
   const recorder = w.recorder();
   await w.start({ name: "a" });

@@ -262,7 +262,8 @@ export class FakeCall implements CallTap {
   party = (): CallParty => ({ aor: "sip:alice@example.com", displayName: "Alice" });
   counterpart = (): CallParty => this.other;
   direction = (): ReturnType<CallTap["direction"]> => this.way;
-  encryption = (): undefined => {};
+  suite: ReturnType<CallTap["encryption"]>;
+  encryption = (): ReturnType<CallTap["encryption"]> => this.suite;
   readonly indicated: string[] = [];
   recordingChanged = (_siprecSid: string, state: string): void => void this.indicated.push(state);
   recordingPreference = (): "nopreference" => "nopreference";

@@ -13,7 +13,7 @@ import { arbId, arbMetadata } from "./arbitrary-metadata.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test("every document that can be written reads back as what was written", () => {
+test("[R6341-014] every document that can be written reads back as what was written", () => {
   fc.assert(
     fc.property(arbMetadata, (metadata) => {
       const read = readRecordingMetadata(encode(writeRecordingMetadata(metadata)));

@@ -236,7 +236,7 @@ test("[R4568-5.1.2-2] a recorder answers a secured sendonly line with a key of i
   assert.equal(new Set(all).size, 4, "two streams, four keys");
 });
 
-test("[R7866-12.2-4] RTP and SRTP are relayed to each other in any mixture; each leg has keys of its own", () => {
+test("[R7245-5-3] [R7866-12.2-3] [R7866-12.2-4] RTP and SRTP are relayed to each other in any mixture; each leg has keys of its own", () => {
   const keysOf = ({ srtp }: NegotiatedMedia) =>
     srtp ? [srtp.send, srtp.receive].map(({ keys }) => String(keys[0]!.key)) : [];
   for (const caller of [false, true]) {

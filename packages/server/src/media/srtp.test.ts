@@ -97,7 +97,7 @@ test("a passage re-keys by leg: video and its RTCP come out bit for bit, SSRC an
   await untilStats(t, plane, a.id, ({ rejected }) => rejected === 1);
 });
 
-test("[R3711-3.3-3] forged, repeated and clear packets are dropped and counted, and the call goes on", async (t) => {
+test("[R6341-028] [R3711-3.3-3] forged, repeated and clear packets are dropped and counted, and the call goes on", async (t) => {
   const { plane, a, alice, bob } = await bridged(t, keys("AES_CM_128_HMAC_SHA1_80"));
   const good = alice.protect(packet(0));
   await alice.raw(a.rtpPort, good);

@@ -236,7 +236,7 @@ test("[R3263-4.2-3] SRV records are tried by priority, drawn by weight among equ
   assert.deepEqual(await found(locator, "sip:a.test"), ["udp 192.0.2.1:5060"]);
 });
 
-test("[R3263-4.3-1] what failed stands behind the others until its time is over, or an answer comes from it", async () => {
+test("[R7245-3.2-1] [R3263-4.3-1] what failed stands behind the others until its time is over, or an answer comes from it", async () => {
   const clock = manualClock();
   const zone = { addresses: { "a.test": ["192.0.2.1", "192.0.2.2", "192.0.2.3"] } };
   const locator = createSipLocator({ dns: zoneDns(zone), clock, random, blockMs: 30_000 });

@@ -5,7 +5,7 @@ import type { ForkMedia } from "./fork-media.ts";
 import type { ForkReport } from "./fork-report.ts";
 import type { IncomingSession } from "./incoming-session.ts";
 import { RecorderAttempt } from "./recorder-attempt.ts";
-import type { RecorderFailure } from "./recorder-failure.ts";
+import { type RecorderFailure, UNSECURED_CODE } from "./recorder-failure.ts";
 import { RecorderRota } from "./recorder-rota.ts";
 import type { ConnectorPlan, Recorder } from "./recorders.ts";
 import type { RecordingSession } from "./recording-session.ts";
@@ -75,6 +75,8 @@ export class ForkRecorders {
       },
       onFailed: (failure: RecorderFailure) => outcome.onFailed(failure),
     };
+    if (parts.encryption !== undefined && !recorder.secure && this.#isTooOpen(recorder, events.onFailed))
+      return;
     const common = { ...parts, context, log, recorder, plan, media };
     const { incoming } = this.#options;
     if (incoming !== undefined) {
@@ -83,6 +85,19 @@ export class ForkRecorders {
     }
     this.#attempt = new RecorderAttempt({ ...common, ...events });
     this.#attempt.start();
+  }
+
+  /** A secured call and a recorder in the clear: said, or refused. */
+  #isTooOpen({ shownUri }: Recorder, onFailed: (failure: RecorderFailure) => void): boolean {
+    const { context, report, incoming } = this.#options;
+    if (context.unsecuredCopies !== "refuse") {
+      report.warn(UNSECURED_CODE, `${shownUri}: the call is encrypted, and its copy is not`, shownUri);
+      return false;
+    }
+    incoming?.refuse(403);
+    const text = `${shownUri}: the call is encrypted, and its copy would not be`;
+    onFailed({ code: UNSECURED_CODE, text, tryNext: true });
+    return true;
   }
 
   cancel(): void {

@@ -27,6 +27,11 @@ export interface RecordingClientOptions {
   readonly extensionNamespace: string;
   /** Asks recorders that call who they are; without it only their addresses and certificates say so. */
   readonly authenticator?: Authenticator;
+  /**
+   * "The RS … MUST be at least as secure as the CS" (RFC 7866 §12): a call under SRTP and a recorder without
+   * `secure=true`. Default "warn": the path to the recorder counts as trusted, and an alert says so.
+   */
+  readonly unsecuredCopies?: "warn" | "refuse";
   readonly limits?: Partial<RecordingClientLimits>;
   /** Says something to everybody in a call: a WAV file, or three falling tones. Without it nothing is said. */
   readonly announce?: (announcement: {

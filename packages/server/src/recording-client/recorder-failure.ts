@@ -36,6 +36,8 @@ export const UNRECORDED_CODE = 98010;
 export const TRANSCODED_CODE = 98011;
 export const UNSUPPORTED_EDGE_CODE = 11241;
 export const URI_PARAMETER_CODE = 32114;
+/** The copy would be less secure than the call. */
+export const UNSECURED_CODE = 32207;
 
 /** Statuses by which a peer says that it does not speak what we sent. */
 const PROTOCOL_STATUSES: ReadonlySet<number> = new Set([
