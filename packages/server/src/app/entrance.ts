@@ -1,8 +1,9 @@
 import type { Random } from "@callfork/protocol/text";
 import type { CallRoom } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
-import { type Clock, createAddressFilter } from "../net/index.ts";
+import type { Clock } from "../net/index.ts";
 import type { RecordingClient } from "../recording-client/index.ts";
+import { createRecordingPermit } from "../recording-server/index.ts";
 import {
   type Authenticator,
   createAuthenticator,
@@ -37,10 +38,10 @@ export interface Entrance {
 const RETRY_AFTER_SECONDS = "5";
 
 export function createEntrance({ config, clock, random, realm }: EntranceOptions): Entrance {
-  const { username, password, allowedAddresses } = config.recorder;
+  const { username, password } = config.recorder;
   const recorderUsers: DigestUser[] =
     username !== undefined && password !== undefined ? [{ username, password }] : [];
-  const mayRecord = createAddressFilter(allowedAddresses);
+  const mayRecord = createRecordingPermit(config.recorder);
   const authenticator = createAuthenticator({ realm, clock, random });
   const load = watchLoad(clock, config.sip.maximumLoad / 100);
   let calls: CallRoom | undefined;
@@ -50,10 +51,7 @@ export function createEntrance({ config, clock, random, realm }: EntranceOptions
     strangers: {
       mode: config.sip.strangers,
       isKnown: (peer) =>
-        calls === undefined ||
-        calls.knows(peer) ||
-        mayRecord(peer.remoteAddress) ||
-        recorders?.knows(peer) === true,
+        calls === undefined || calls.knows(peer) || mayRecord(peer) || recorders?.knows(peer) === true,
       mayAuthenticate: () => calls?.authenticates === true || recorders?.authenticates === true,
     },
     isOverloaded: () => load.isOverloaded,
@@ -62,8 +60,8 @@ export function createEntrance({ config, clock, random, realm }: EntranceOptions
       recorders = recordingClient;
     },
     admitsRecording: (invite) => {
-      // An address that may not record is refused by the recorder itself and learns nothing of users.
-      if (recorderUsers.length === 0 || !mayRecord(invite.flow.remoteAddress)) return true;
+      // A peer that may not record is refused by the recorder itself and learns nothing of users.
+      if (recorderUsers.length === 0 || !mayRecord(invite.flow)) return true;
       const proof = authenticator.authenticate(invite.request, recorderUsers);
       if (proof.ok) return true;
       invite.reject(401, { headers: proof.headers });

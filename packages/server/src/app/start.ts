@@ -30,6 +30,7 @@ import { clientEdges, edgeListeners, edgeViews, mediaEdges } from "./edges.ts";
 import { createEntrance } from "./entrance.ts";
 import { packetReport } from "./packet-report.ts";
 import { createRecordingArchive } from "./recording-archive.ts";
+import { recordingPolicy } from "./recording-policy.ts";
 import { routeInvite } from "./route.ts";
 import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
@@ -173,8 +174,9 @@ async function compose(
 
   // The director is built on forks, forks on calls, calls on the director: the knot is tied by looking late.
   let recordingClient: RecordingClient | undefined;
+  const fetcher = createDocumentFetcher({ client, accounts: store.accounts, alerts });
   const director: Director = createDirector({
-    fetcher: createDocumentFetcher({ client, accounts: store.accounts, alerts }),
+    fetcher,
     forks: () => recordingClient!,
     clock,
     log,
@@ -194,6 +196,7 @@ async function compose(
     authenticator: entrance.authenticator,
     transfers: config.sip.transfers,
     srtpPolicy: config.sip.srtp,
+    recording: recordingPolicy({ config, fetcher, clock, forks: () => recordingClient! }),
     onRefused: (refusal) => metrics.sipRefusedTotal.inc({ reason: refusal.cause }),
     onEnded: (call) => metrics.callsTotal.inc({ direction: call.direction, status: call.status }),
   });
@@ -211,6 +214,7 @@ async function compose(
     sipHost,
     defaultTrack: config.siprec.defaultTrack,
     extensionNamespace: config.siprec.extensionNamespace,
+    unsecuredCopies: config.siprec.unsecuredCopies,
     edges: clientEdges(config),
     onStarted: () => metrics.siprecSessionsLive.inc(),
     onEnded: (result, wasStarted) => {
@@ -240,6 +244,7 @@ async function compose(
     vconSigner,
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
+    allowedCertificateNames: config.recorder.allowedCertificateNames,
     strict: config.recorder.strict,
     peers: config.recorder.peers,
     twins: config.recorder.twins,

@@ -73,6 +73,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
     },
     recorder: {
       allowedAddresses: ["127.0.0.0/8", "::1"],
+      allowedCertificateNames: [],
       user: "recorder",
       username: undefined,
       password: undefined,
@@ -100,7 +101,18 @@ test("nothing set: the published defaults, deeply frozen", () => {
       vconCertificate: undefined,
       vconKey: undefined,
     },
-    siprec: { defaultTrack: "both_tracks", extensionNamespace: "urn:callfork:siprec" },
+    siprec: {
+      defaultTrack: "both_tracks",
+      extensionNamespace: "urn:callfork:siprec",
+      unsecuredCopies: "warn",
+      notice: "none",
+      announcement: undefined,
+      toneFrequency: 1400,
+      toneLevel: -18,
+      toneDuration: 200,
+      toneInterval: 15,
+      preferences: "report",
+    },
   });
   for (const part of [result.value, result.value.sipListen, result.value.sipListen[0], result.value.webhooks])
     assert.ok(Object.isFrozen(part));
@@ -290,6 +302,17 @@ test("no text whatever makes loadConfig throw", () => {
       if (!result.ok) for (const { message } of result.error) assert.ok(message.length > 0);
     }),
   );
+});
+
+test("names of recording clients' certificates are read in one spelling, and need certificates to be asked for", () => {
+  const tls = "tls:\n  clientCertificates: optional\n  ca: /etc/ca.pem\n";
+  const yaml = 'recorder:\n  allowedCertificateNames: ["sip:SBC.example.com.", "[2001:db8::1]"]\n';
+  assert.deepEqual(Object.keys(problems({ yaml })), ["tls.clientCertificates"]);
+  const { result } = load({ yaml: `${tls}${yaml}` });
+  assert.ok(result.ok);
+  assert.deepEqual(result.value.recorder.allowedCertificateNames, ["sbc.example.com", "2001:db8::1"]);
+  const wild = 'recorder:\n  allowedCertificateNames: ["*.example.com"]\n';
+  assert.match(Object.values(problems({ yaml: `${tls}${wild}` }))[0] ?? "", /must be a domain/);
 });
 
 test("a recorder's user needs its password, which has no flag", () => {

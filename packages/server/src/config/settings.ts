@@ -9,6 +9,7 @@ import {
   readAddress,
   readAddressRange,
   readAuthToken,
+  readCertificateName,
   readDnsServer,
   readListen,
   readNamespace,
@@ -321,6 +322,15 @@ export const SETTINGS = {
       example: "192.0.2.0/24",
       read: each(readAddressRange),
     }),
+    allowedCertificateNames: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none: addresses alone decide",
+      meaning:
+        "Who may record to us from anywhere: SIP domains that a client's certificate, verified by `tls.ca`, stands for.",
+      example: "sbc.example.com",
+      read: each(readCertificateName),
+    }),
     user: setting({
       schema: text,
       standard: "recorder",
@@ -508,6 +518,59 @@ export const SETTINGS = {
       meaning: "XML namespace of `ExtensionParameters` in the metadata.",
       read: readNamespace,
     }),
+    unsecuredCopies: setting({
+      schema: choice("warn", "refuse"),
+      standard: "warn",
+      meaning:
+        "A call whose media is SRTP, and a recorder without `secure=true`: forked with an alert (the path to the recorder is trusted), or not forked to that recorder.",
+      read: same,
+    }),
+    notice: setting({
+      schema: choice("none", "tone", "announcement"),
+      standard: "none",
+      meaning:
+        "How parties whose phones do not show `a=record` hear that they are recorded: a `tone` now and then, an `announcement` when it begins, or not at all, because their contract says it. A number can say it otherwise (`RecordingNotice`).",
+      read: same,
+    }),
+    announcement: setting({
+      schema: text,
+      standard: undefined,
+      standardText: "none",
+      meaning: "What is announced: a WAV file of 8 or 16 kHz, or its URL.",
+      example: "/etc/callfork/recorded.wav",
+      read: same<string>,
+    }),
+    toneFrequency: setting({
+      schema: Type.Integer({ minimum: 300, maximum: 3400 }),
+      standard: 1400,
+      meaning: "Frequency of the recording tone, in Hz.",
+      read: same,
+    }),
+    toneLevel: setting({
+      schema: Type.Integer({ minimum: -40, maximum: -3 }),
+      standard: -18,
+      meaning: "Its level, in dBm0.",
+      read: same,
+    }),
+    toneDuration: setting({
+      schema: Type.Integer({ minimum: 20, maximum: 2000 }),
+      standard: 200,
+      meaning: "How long it sounds, in milliseconds.",
+      read: same,
+    }),
+    toneInterval: setting({
+      schema: Type.Integer({ minimum: 2, maximum: 600 }),
+      standard: 15,
+      meaning: "Seconds from one tone to the next.",
+      read: same,
+    }),
+    preferences: setting({
+      schema: choice("report", "honour"),
+      standard: "report",
+      meaning:
+        "What a party's wish not to be recorded (`a=recordpref`) does: an alert, or an alert and a pause of the call's forks until it wishes otherwise.",
+      read: same,
+    }),
   },
 } as const;
 
@@ -543,6 +606,11 @@ export function contradictions(
   if (found["tls.clientCertificates"] !== "none" && found["tls.ca"] === undefined) {
     const message = "is needed for tls.clientCertificates: it says who may vouch for clients";
     problems.push({ path: "tls.ca", message });
+  }
+  const names = found["recorder.allowedCertificateNames"] as readonly string[];
+  if (names.length > 0 && found["tls.clientCertificates"] === "none") {
+    const message = "is needed for recorder.allowedCertificateNames: clients are not asked for certificates";
+    problems.push({ path: "tls.clientCertificates", message });
   }
   const { "recorder.username": username, "recorder.password": password } = found;
   if ((username === undefined) !== (password === undefined)) {

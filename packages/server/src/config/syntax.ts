@@ -103,6 +103,17 @@ export function readWebhookUrl(text: string): Read<string> {
 }
 
 /** `192.0.2.0/24=strict`, `certificate:sbc.example.com=lenient`, `user:acme=plain` */
+/** A SIP domain as certificates name it: lower-case, without `sip:` and the final dot. Wildcards stand for nobody. */
+export function readCertificateName(text: string): Read<string> {
+  const name = text
+    .toLowerCase()
+    .replace(/^sip:/, "")
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/\.$/, "");
+  const isName = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name) || /^[0-9a-f]*:[0-9a-f:.]+$/.test(name);
+  return isName ? ok(name) : err(`"${text}" must be a domain or an address, as in sbc.example.com`);
+}
+
 export function readPeerRule(text: string): Read<{
   readonly by: "address" | "certificate" | "user";
   readonly is: string;

@@ -78,6 +78,8 @@ export interface Config {
   readonly recorder: {
     /** Who may record to us: addresses or CIDR ranges; loopback by default. */
     readonly allowedAddresses: readonly string[];
+    /** Lower-case SIP domains of certificates. */
+    readonly allowedCertificateNames: readonly string[];
     /** SIP user part that names the recorder on a shared listener: `sip:recorder@host`. */
     readonly user: string;
     /** Whom a recording client must prove to be, on top of its address; undefined: the address alone decides. */
@@ -126,5 +128,19 @@ export interface Config {
   readonly siprec: {
     readonly defaultTrack: "inbound_track" | "outbound_track" | "both_tracks";
     readonly extensionNamespace: string;
+    readonly unsecuredCopies: "warn" | "refuse";
+    /** How parties hear that they are recorded whose phones do not show it. */
+    readonly notice: "none" | "tone" | "announcement";
+    /** File or URL. */
+    readonly announcement: string | undefined;
+    /** Hz. */
+    readonly toneFrequency: number;
+    /** dBm0. */
+    readonly toneLevel: number;
+    /** Milliseconds. */
+    readonly toneDuration: number;
+    /** Seconds. */
+    readonly toneInterval: number;
+    readonly preferences: "report" | "honour";
   };
 }

@@ -22,6 +22,7 @@ export {
   type StreamTrack,
 } from "./live/stream-ports.ts";
 export type { RecordingServer, RecordingServerLimits, RecordingServerOptions } from "./options.ts";
+export { createRecordingPermit, type RecordingPermit, type RecordingPermitOptions } from "./permit.ts";
 export type {
   MediaFile,
   MetadataFile,

@@ -6,26 +6,28 @@ import type { Alerts, Log } from "../observe/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import type { RecordingFiles } from "./files/recording-files.ts";
 import type { RecordingStreams, StreamConnector } from "./live/stream-ports.ts";
+import type { MetadataPolicy } from "./minimise.ts";
 import type { PeerRule } from "./peers.ts";
+import type { RecordingPermitOptions } from "./permit.ts";
 import type { RecordingLibrary, RecordingRecord, RecordingStore } from "./ports.ts";
 import type { DecoderCommand } from "./reading/foreign-decoder.ts";
 import type { TwinPolicy } from "./stitching/twins.ts";
 import type { VconSigner } from "./vcon-signer.ts";
 import type { RecordingWebhook } from "./webhooks.ts";
 
-export interface RecordingServerOptions {
+export interface RecordingServerOptions extends RecordingPermitOptions {
   readonly media: MediaPlane;
   readonly store: RecordingStore;
   /** Folder that holds one folder a recording; made when missing. */
   readonly folder: string;
+  /** What is kept of the metadata; undefined: all of it. */
+  readonly metadataPolicy?: MetadataPolicy | undefined;
   /** Signs vCons; undefined: they cannot be signed. */
   readonly vconSigner?: VconSigner | undefined;
   /** How the files there are read and sealed. Default: plain, and all of them on the disk. */
   readonly files?: RecordingFiles | undefined;
   /** Whose recordings these are. */
   readonly accountSid: string;
-  /** Addresses or CIDR ranges that may record to us. */
-  readonly allowedAddresses: readonly string[];
   /** true: RFC 7866 to the letter; false: what deployed clients send is accepted, with a warning on the recording. */
   readonly strict: boolean;
   /** What is done with an INVITE that begins once more what its sender began within two seconds. Default "keep". */

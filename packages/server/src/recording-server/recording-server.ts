@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { toHex } from "@callfork/protocol/text";
-import { createAddressFilter } from "../net/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import { isRecordingSession, marksMissing, recordingMarks } from "./admission.ts";
 import type { Refusal } from "./errors.ts";
@@ -9,6 +8,7 @@ import { Library } from "./library.ts";
 import { LiveStreams } from "./live/live-streams.ts";
 import type { RecordingServer, RecordingServerOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
+import { createRecordingPermit, type RecordingPermit } from "./permit.ts";
 import type { RecordingLibrary } from "./ports.ts";
 import { RecorderHouse } from "./recorder-house.ts";
 import { Recording } from "./recording.ts";
@@ -41,7 +41,7 @@ class Recorder implements RecordingServer {
   readonly #options: RecordingServerOptions;
   readonly #openWriter: OpenWriter;
   readonly #house: RecorderHouse;
-  readonly #isAllowed: (address: string) => boolean;
+  readonly #isAllowed: RecordingPermit;
   readonly #peers: Peers;
   readonly #twins = new Twins();
   readonly #live = new Map<string, Recording>();
@@ -53,7 +53,7 @@ class Recorder implements RecordingServer {
     this.#options = options;
     this.#openWriter = openWriter;
     this.#house = new RecorderHouse(options);
-    this.#isAllowed = createAddressFilter(options.allowedAddresses);
+    this.#isAllowed = createRecordingPermit(options);
     this.#peers = new Peers(options.peers ?? [], options.strict ? "strict" : "lenient");
     this.streams = new LiveStreams({
       sourceOf: (sid) => this.#live.get(sid)?.live,
@@ -70,6 +70,7 @@ class Recorder implements RecordingServer {
     this.library = new Library({
       store: options.store,
       files: this.#house.files,
+      documents: this.#house.documents,
       signer: options.vconSigner,
       now: () => options.clock.wallNow(),
       decoders: options.decoders ?? [],
@@ -124,7 +125,7 @@ class Recorder implements RecordingServer {
   #admit(invite: IncomingInvite): Refusal | undefined {
     const profile = this.#peers.profileOf(invite);
     const strict = profile === "strict";
-    if (!this.#isAllowed(invite.flow.remoteAddress)) {
+    if (!this.#isAllowed(invite.flow)) {
       return { status: 403, message: "this address may not record here", reason: "address" };
     }
     if (this.#isStopping) return busy("the recorder is being stopped", "stopping");
