@@ -23,6 +23,7 @@ import {
   type Forks,
   NO_PEER_CERTIFICATE,
   type NumberRecord,
+  type RecordingPolicy,
   type Refusal,
   type SiprecStart,
   type TrunkRecord,
@@ -205,6 +206,8 @@ export interface CallsWorldOptions extends Partial<VirtualNetworkOptions> {
   /** Lets trunks without addresses prove who they are. */
   readonly authenticates?: boolean;
   readonly transfers?: "none" | "phones" | "all";
+  /** How parties hear that they are recorded. */
+  readonly recording?: RecordingPolicy;
 }
 
 /** The B2BUA and the interpreter on the real user agent, on a virtual network; media and store only remember. */
@@ -224,7 +227,14 @@ export class CallsWorld {
   readonly turnedAway: TurnedAway[] = [];
   overloaded = false;
 
-  constructor({ liveCalls, strangers, authenticates, transfers, ...conditions }: CallsWorldOptions = {}) {
+  constructor({
+    liveCalls,
+    strangers,
+    authenticates,
+    transfers,
+    recording,
+    ...conditions
+  }: CallsWorldOptions = {}) {
     this.world = new World(conditions);
     this.store.trunks.push(trunkOf());
     this.platform = this.world.party(
@@ -262,6 +272,7 @@ export class CallsWorld {
       sipHost: "platform.example.com",
       onRefused: (refusal) => this.refusals.push(refusal),
       ...(transfers && { transfers }),
+      ...(recording && { recording }),
       ...(authenticates && {
         authenticator: createAuthenticator({ realm: "platform", clock, random: new SeededRandom(8) }),
       }),
@@ -414,8 +425,8 @@ export class Phone {
   }
 
   /** Answers a call that came in. */
-  pickUp(invite: IncomingInvite, sdp: SdpOptions = {}): void {
-    this.#take(invite.answer({ body: this.sdp(sdp) }));
+  pickUp(invite: IncomingInvite, sdp: SdpOptions = {}, headers: readonly HeaderLine[] = []): void {
+    this.#take(invite.answer({ body: this.sdp(sdp), headers }));
   }
 
   offerOf(invite: IncomingInvite | undefined): SessionDescription {

@@ -3,6 +3,7 @@ import type { SessionDescription } from "@callfork/protocol/sdp";
 import type { MediaEvent } from "../media/index.ts";
 import type { Timer } from "../net/index.ts";
 import { type Log, PlatformError } from "../observe/index.ts";
+import { CallRecording } from "./call-recording.ts";
 import type { Conversation } from "./conversation.ts";
 import { OWN_CODECS } from "./descriptions.ts";
 import { Dial } from "./dial.ts";
@@ -14,6 +15,7 @@ import { LegMedia } from "./leg-media.ts";
 import { securityFor } from "./media-security.ts";
 import { OutgoingLeg } from "./outgoing-leg.ts";
 import type { CallControl, CallParty, DialOptions, DialResult, DocumentSource } from "./ports.ts";
+import type { NoticeChoice } from "./recording-policy.ts";
 import type { CallRecord } from "./records.ts";
 import type { Parameters } from "./request-parameters.ts";
 import { newDescriptionId } from "./sid.ts";
@@ -44,6 +46,8 @@ export interface CallSetup<L extends Leg> {
   /** Max-Forwards of the legs that this call makes. */
   readonly hopsLeft: number;
   readonly timeLimitSeconds: number | null;
+  /** How its party hears that it is recorded. */
+  readonly notice: NoticeChoice;
   /** Its media is to be SRTP, or it does not come about. */
   readonly isSecure?: boolean;
   readonly makeLeg: (media: LegMedia, observer: LegObserver, log: Log) => L;
@@ -58,10 +62,12 @@ export class Call<L extends Leg = Leg> implements CallControl {
   readonly accountSid: string;
   readonly tap: Tap;
   readonly reporter: StatusReporter;
+  readonly recording: CallRecording;
   /** Names the call on every line; the Call-ID too, as soon as there is one. */
   log: Log;
   readonly group: string;
   readonly hopsLeft: number;
+  readonly notice: NoticeChoice;
   owner: CallOwner | undefined;
   /** Whom it talks to, while bridged. */
   conversation: Conversation | undefined;
@@ -87,6 +93,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
     this.accountSid = record.accountSid;
     this.group = setup.group;
     this.hopsLeft = setup.hopsLeft;
+    this.notice = setup.notice;
     this.#timeLimitSeconds = setup.timeLimitSeconds ?? house.limits.timeLimitSeconds;
     const { store, clock, random, alerts, srtpPolicy } = house.options;
     this.log = house.options.log.child({
@@ -106,6 +113,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
       alerts,
       log: this.log,
     });
+    this.recording = new CallRecording(house, this, setup.notice, (...alert) => this.#alert(...alert));
     house.add(this);
   }
 
@@ -162,6 +170,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
     this.log = this.log.child({ callId });
     this.reporter.change({ sipCallId: callId });
     this.tap.replaced(leg, party, sipSessionId);
+    this.recording.partyChanged();
     this.conversation?.otherOf(this)?.tap.bridgedWith(party);
     return old;
   }
@@ -321,14 +330,14 @@ export class Call<L extends Leg = Leg> implements CallControl {
         this.tap.changed();
       },
       answered: (description) => this.#answered(description),
-      mediaChanged: () => this.tap.changed(),
+      mediaChanged: () => this.#mediaChanged(),
       ended: (end) => this.#ended(end),
     };
   }
 
   #answered(description: SessionDescription | undefined): void {
     if (this.record().startTime !== null) {
-      this.tap.changed(); // a leg that took another's place
+      this.#mediaChanged(); // a leg that took another's place
       return;
     }
     const { clock } = this.#house.options;
@@ -340,7 +349,12 @@ export class Call<L extends Leg = Leg> implements CallControl {
     this.log.info({}, "call: answered");
     if (this.#pickedUp) this.owner?.pickUp?.done();
     else this.owner?.answered(description);
+    this.#mediaChanged();
+  }
+
+  #mediaChanged(): void {
     this.tap.changed();
+    this.recording.changed();
   }
 
   /** The one place where a call ends; the tap first, while the ports are still there. */
@@ -350,7 +364,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
     const status = finalStatus(end, answered);
     this.#timer?.cancel();
     if (end.reasons.length > 0) this.#reasons = end.reasons;
-    this.tap.ended();
+    this.tap.ended(end.reasons);
     this.#stopProgram();
     this.owner?.ended(end);
     this.leg.media.close();
@@ -384,7 +398,7 @@ export class Call<L extends Leg = Leg> implements CallControl {
     this.#alert(32014, "warning", `no audio was received for ${Math.round(event.silentMs / 1000)} seconds`);
   }
 
-  #alert(errorCode: number, level: "error" | "warning", text: string): void {
+  #alert(errorCode: number, level: "error" | "warning" | "notice", text: string): void {
     const { accountSid, sid } = this;
     this.#house.options.alerts.raise({ accountSid, errorCode, level, text, callSid: sid, resourceSid: sid });
   }

@@ -58,6 +58,7 @@ export class Conversation implements TransferHost {
       one.leg.referred = (refer) => this.#referred(one, refer);
       one.tap.bridgedWith(other.tap.party());
     }
+    anchor.recording.changed();
   }
 
   /** The anchor leaves: its partner is hung up, unless the anchor was just transferring it. */
@@ -180,6 +181,7 @@ export class Conversation implements TransferHost {
       one.leg.referred = undefined;
       one.tap.bridgedWith(undefined);
     }
+    for (const one of [this.#anchor, partner.call]) one.recording.changed();
     return partner.call;
   }
 

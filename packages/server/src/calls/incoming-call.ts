@@ -5,6 +5,7 @@ import type { House } from "./house.ts";
 import { IncomingLeg } from "./incoming-leg.ts";
 import { partyOf, voiceAddressOf } from "./party.ts";
 import type { CallParty } from "./ports.ts";
+import { noticeChoiceOf } from "./recording-policy.ts";
 import type { CallRecord } from "./records.ts";
 import { sipParameters } from "./request-parameters.ts";
 import { newSid } from "./sid.ts";
@@ -53,6 +54,7 @@ export function receiveCall(house: House, invite: IncomingInvite, { number, sour
     sipSessionId: sessionIdOf(invite),
     hopsLeft: Math.min(hopsOf(invite) ?? 70, 70) - 1,
     timeLimitSeconds: null,
+    notice: noticeChoiceOf(number),
     makeLeg: (media, observer, log) => new IncomingLeg(invite, media, observer, log),
   });
   call.log.info({ from: record.from, to: record.to, address: flow.remoteAddress }, "call: came in");

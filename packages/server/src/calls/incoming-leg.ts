@@ -1,5 +1,6 @@
 import type { CodecCapability } from "@callfork/protocol/offer-answer";
 import { type Codec, codecsOf, type SessionDescription } from "@callfork/protocol/sdp";
+import { hasToken } from "@callfork/protocol/sip";
 import type { Log } from "../observe/index.ts";
 import type { HeaderLine, IncomingInvite } from "../signalling/index.ts";
 import { bodyOf, descriptionIn, OWN_CODECS } from "./descriptions.ts";
@@ -27,6 +28,10 @@ export class IncomingLeg extends Leg {
       onPrack: (_request, body) => this.answerEarly(body),
       onCanceled: () => this.end("cancel", { cause: "canceled", by: "remote", sipStatus: 487, reasons: [] }),
     });
+  }
+
+  get isRecordAware(): boolean {
+    return hasToken(this.#invite.request.headers, "Supported", "record-aware");
   }
 
   /** Whether its offer, if there is one, has an audio line that we could take. */

@@ -38,6 +38,7 @@ export type {
   SiprecStart,
 } from "./ports.ts";
 export { fillTemplate, unknownPlaceholders } from "./record-templates.ts";
+export type { RecordingPolicy } from "./recording-policy.ts";
 export {
   type CallDirection,
   type CallRecord,

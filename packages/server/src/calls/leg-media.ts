@@ -15,11 +15,13 @@ import {
   attribute,
   type Codec,
   type Direction,
+  type RecordIndication,
   type RecordPreference,
+  recordIndicationOf,
   recordPreferenceOf,
   type SessionDescription,
 } from "@callfork/protocol/sdp";
-import type { MediaPlane, MediaPort } from "../media/index.ts";
+import type { MediaPlane, MediaPort, MediaTone } from "../media/index.ts";
 import { CallEndedError } from "./errors.ts";
 import { LegPassages } from "./leg-passages.ts";
 import { isNumericAddress, legCodecsOf, targetOf } from "./media-target.ts";
@@ -43,6 +45,10 @@ export class LegMedia {
   #line: NegotiatedMedia | undefined;
   #media: readonly NegotiatedMedia[] = [];
   #remoteAddress: string | undefined;
+  /** What our descriptions say of recording to a peer that shows it by itself (RFC 7866 §7.1.2). */
+  record: RecordIndication | undefined;
+  #tone: MediaTone | undefined;
+  #preference: RecordPreference = "nopreference";
   readonly passages: LegPassages;
 
   /**
@@ -70,10 +76,28 @@ export class LegMedia {
     return this.#remote;
   }
 
+  /** What the peer was told of recording last. */
+  get told(): RecordIndication | undefined {
+    const line = this.#local?.media[this.#line?.index ?? 0];
+    return this.#local && line ? recordIndicationOf(this.#local, line) : undefined;
+  }
+
+  /** What the peer says of recording: it, or somebody beyond it, records us. */
+  get recordIndication(): RecordIndication | undefined {
+    const line = this.#remote?.media[this.#line?.index ?? 0];
+    return this.#remote && line ? recordIndicationOf(this.#remote, line) : undefined;
+  }
+
+  /** What the party hears on top of everything else. */
+  set tone(tone: MediaTone | undefined) {
+    if (tone === this.#tone) return;
+    this.#tone = tone;
+    if (this.#port && this.#line && !this.#closed) this.#connect(this.#port, this.#line);
+  }
+
   /** What the peer wishes about the recording of its audio, as it said last. */
   get recordPreference(): RecordPreference {
-    const line = this.#remote?.media[this.#line?.index ?? 0];
-    return this.#remote && line ? recordPreferenceOf(this.#remote, line) : "nopreference";
+    return this.#preference;
   }
 
   /** The audio line as both sides agreed; `undefined` before the first answer. */
@@ -128,6 +152,7 @@ export class LegMedia {
     this.#local = undefined;
     this.#remote = undefined;
     this.#media = [];
+    this.#preference = "nopreference";
     this.passages.keep([]);
   }
 
@@ -195,7 +220,11 @@ export class LegMedia {
    */
   accept(offer: SessionDescription, answer: SessionDescription): NegotiatedMedia | undefined {
     const media = negotiate(offer, answer, "remote");
-    return this.agree(offer, answer, media);
+    const preference = this.#preference;
+    const line = this.agree(offer, answer, media);
+    // Who answers an offer of ours without a word on recording has not changed its mind.
+    if (line && !speaksOfPreference(answer, line)) this.#preference = preference;
+    return line;
   }
 
   /**
@@ -214,6 +243,7 @@ export class LegMedia {
     this.#remote = remote;
     this.#line = line;
     this.#media = media;
+    this.#preference = recordPreferenceOf(remote, remote.media[line.index]!);
     if (this.#port && !this.#closed) this.#connect(this.#port, line);
     return line;
   }
@@ -226,6 +256,7 @@ export class LegMedia {
       telephoneEventPayloadType: line.telephoneEvents[0]?.sendPayloadType,
       packetTimeMs: line.ptimeMs,
       srtp: line.srtp,
+      ...(this.#tone && { tone: this.#tone }),
     });
     this.passages.agree(this.#media);
   }
@@ -244,6 +275,7 @@ export class LegMedia {
       address: this.#openPort().address,
       previous: this.#local,
       security: this.#security,
+      record: this.record,
     };
   }
 
@@ -286,6 +318,13 @@ export interface AnswerWishes {
   readonly choose?: "first" | "all";
   /** Lines that pass through go on; default false: there is nobody they could pass to. */
   readonly passages?: boolean;
+}
+
+function speaksOfPreference(description: SessionDescription, { index }: NegotiatedMedia): boolean {
+  const line = description.media[index];
+  return [description, ...(line ? [line] : [])].some(
+    (section) => attribute(section, "recordpref") !== undefined,
+  );
 }
 
 /** RTP and RTCP share the port where the peer proposes it. */

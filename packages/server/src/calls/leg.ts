@@ -71,6 +71,8 @@ export abstract class Leg {
   }
 
   abstract readonly callId: string | undefined;
+  /** Its peer shows by itself whether it is recorded (RFC 7866 §6.3). */
+  abstract readonly isRecordAware: boolean;
   /** Ends the leg as its state asks for: refusal, CANCEL or BYE. */
   abstract hangup(options?: { readonly status?: number; readonly reasons?: readonly string[] }): void;
 
@@ -90,11 +92,20 @@ export abstract class Leg {
     return this.#dialog;
   }
 
-  /** Sends an offer inside the dialog. The media is agreed anew when it is accepted; otherwise all stays as it was. */
-  async reoffer(offer: SessionDescription): Promise<Result<SessionDescription, number>> {
+  /** Sends an offer inside the dialog, one that is made when its turn comes where others are under way. The media is agreed anew when it is accepted; otherwise all stays as it was. */
+  async reoffer(
+    made: SessionDescription | (() => SessionDescription),
+  ): Promise<Result<SessionDescription, number>> {
     const dialog = this.#dialog;
     if (!dialog || this.ended) return err(481);
-    const response = await dialog.reinvite({ body: bodyOf(offer) });
+    let offer: SessionDescription | undefined;
+    const renewBody = () => {
+      offer = typeof made === "function" ? made() : made;
+      return bodyOf(offer);
+    };
+    const response = await dialog.reinvite(
+      typeof made === "function" ? { renewBody } : { body: renewBody() },
+    );
     if (response.status >= 300) return err(response.status);
     const answer = descriptionIn([
       {
@@ -104,7 +115,7 @@ export abstract class Leg {
         bytes: response.body,
       },
     ]);
-    if (!answer.ok || !answer.value) return err(488);
+    if (!answer.ok || !answer.value || !offer) return err(488);
     if (!this.media.accept(offer, answer.value)) return err(488);
     this.observer.mediaChanged();
     return { ok: true, value: answer.value };

@@ -5,6 +5,7 @@ import type { Clock, SipFlow } from "../net/index.ts";
 import type { Alerts, Log } from "../observe/index.ts";
 import type { Authenticator, IncomingInvite, UserAgent } from "../signalling/index.ts";
 import type { CallControl, CallStore, Calls, Director } from "./ports.ts";
+import type { RecordingPolicy } from "./recording-policy.ts";
 import type { CallRecord } from "./records.ts";
 
 /** What the room needs from the house; the composition root fills it. */
@@ -29,6 +30,8 @@ export interface CallsOptions {
   readonly transfers?: "none" | "phones" | "all";
   /** What a caller hears while `<Dial>` rings and nobody sends early media. Default "us". */
   readonly ringbackTone?: RingbackTone;
+  /** How parties hear that they are recorded; without it only those that show it by themselves do. */
+  readonly recording?: RecordingPolicy;
   /** Told of every INVITE that was turned away before it became a call, for metrics. */
   readonly onRefused?: (refusal: Refusal) => void;
   /** Told of every call that ended, for metrics. */

@@ -5,6 +5,7 @@ import { Call } from "./call.ts";
 import type { House } from "./house.ts";
 import { OutgoingLeg } from "./outgoing-leg.ts";
 import type { CallParty } from "./ports.ts";
+import { NO_NOTICE_CHOICE } from "./recording-policy.ts";
 import type { CallRecord } from "./records.ts";
 import type { Route } from "./route.ts";
 import { newSid } from "./sid.ts";
@@ -57,6 +58,7 @@ export function makeCall(house: House, options: OutgoingCallOptions): Call<Outgo
     dialled: from,
     hopsLeft: parent?.hopsLeft ?? MAXIMUM_HOPS,
     timeLimitSeconds: options.timeLimitSeconds,
+    notice: parent?.notice ?? NO_NOTICE_CHOICE,
     isSecure: route.isSecure,
     makeLeg: (media, observer, log) => new OutgoingLeg(userAgent, media, observer, log),
   });

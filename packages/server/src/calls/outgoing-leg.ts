@@ -1,5 +1,5 @@
 import type { SessionDescription } from "@callfork/protocol/sdp";
-import { type SipResponse, tagOf } from "@callfork/protocol/sip";
+import { hasToken, type SipResponse, tagOf } from "@callfork/protocol/sip";
 import type { Log } from "../observe/index.ts";
 import type {
   InviteFailure,
@@ -24,6 +24,7 @@ export class OutgoingLeg extends Leg {
   #offer: SessionDescription | undefined;
   /** Descriptions of early media by the tag of who sent them; as many as there are early dialogs. */
   readonly #early = new Map<string, SessionDescription>();
+  isRecordAware = false;
   /** Tags of our early dialogs: our own, then theirs. */
   #localTag: string | undefined;
   readonly #earlyTags = new Set<string>();
@@ -56,7 +57,10 @@ export class OutgoingLeg extends Leg {
       {
         onProvisional: (response, body) => this.#provisional(response, body),
         onUpdate: (_request, body) => this.answerEarly(body),
-        onAnswered: (dialog, _response, body) => this.#answered(dialog, body),
+        onAnswered: (dialog, response, body) => {
+          this.#hear(response);
+          return this.#answered(dialog, body);
+        },
         onFailed: (failure) => this.end("refuse", endOf(failure)),
       },
     );
@@ -78,8 +82,13 @@ export class OutgoingLeg extends Leg {
     }
   }
 
+  #hear({ headers }: SipResponse): void {
+    this.isRecordAware ||= hasToken(headers, "Supported", "record-aware");
+  }
+
   #provisional(response: SipResponse, body: readonly ReceivedPart[]): void {
     if (response.status === 100) return;
+    this.#hear(response);
     const remoteTag = tagOf(response.headers.get("To"));
     this.#localTag = tagOf(response.headers.get("From"));
     if (remoteTag !== undefined && this.#earlyTags.size < MAXIMUM_EARLY_DIALOGS)

@@ -177,6 +177,8 @@ export interface CallTap {
   direction(): Direction;
   /** RFC 7989 identifier of the leg's dialog where there is one. */
   sipSessionId(): string | undefined;
+  /** Values of the Reason header fields that ended the call (RFC 3326); none before its end. */
+  reasons(): readonly string[];
   /** The suite that protects the media of the call's leg; `undefined`: it goes in the clear. */
   encryption(): CryptoSuite | undefined;
   /**

@@ -2,6 +2,7 @@ import type { RecordIndication } from "@callfork/protocol/sdp";
 import type { Log } from "../observe/index.ts";
 import type { Leg } from "./leg.ts";
 import type { CallParty, CallTap } from "./ports.ts";
+import { combined } from "./recording-notice.ts";
 import type { CallRecord } from "./records.ts";
 
 /** What forks may know of a call, and when it changes. */
@@ -21,6 +22,7 @@ export class Tap implements CallTap {
   #bridged: CallParty | undefined;
   #rung: CallParty | undefined;
   #ended = false;
+  #reasons: readonly string[] = [];
 
   constructor(
     record: CallRecord,
@@ -79,19 +81,22 @@ export class Tap implements CallTap {
     this.onRecording?.();
   }
 
-  /** All forks together: one that records counts for all. */
+  /** All forks together. */
   get recording(): RecordIndication {
-    const states = [...this.#forks.values()];
-    return states.includes("on") ? "on" : states.includes("paused") ? "paused" : "off";
+    return combined([...this.#forks.values()]);
   }
 
-  /** SIDs of the forks that record or are paused. */
-  get forks(): readonly string[] {
-    return [...this.#forks.keys()];
+  /** SIDs of the forks in that state. */
+  forksThat(state: RecordIndication): readonly string[] {
+    return [...this.#forks].flatMap(([sid, its]) => (its === state ? [sid] : []));
   }
 
   recordingPreference(): ReturnType<CallTap["recordingPreference"]> {
     return this.#leg.media.recordPreference;
+  }
+
+  reasons(): readonly string[] {
+    return this.#reasons;
   }
 
   sipSessionId(): string | undefined {
@@ -130,8 +135,10 @@ export class Tap implements CallTap {
     if (!this.#ended) this.#tell(this.#changeHandlers);
   }
 
-  ended(): void {
+  /** @param reasons - what its Reason header fields say */
+  ended(reasons: readonly string[] = []): void {
     if (this.#ended) return;
+    this.#reasons = reasons;
     this.#tell(this.#endHandlers);
     this.#ended = true;
     this.#endHandlers.clear();

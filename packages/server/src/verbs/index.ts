@@ -1,3 +1,9 @@
+export {
+  AnnouncementError,
+  type AnnouncementOptions,
+  type Announcements,
+  createAnnouncements,
+} from "./announcements.ts";
 export { createDirector } from "./create-director.ts";
 export {
   type CreateDirector,
