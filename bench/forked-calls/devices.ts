@@ -1,7 +1,10 @@
 import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import type { PacketIoChoice } from "@callfork/server/net";
+import type { DeviceReport } from "./gc-watch.ts";
 import { NgClient } from "./ng-client.ts";
+import type { PartyPorts } from "./traffic.ts";
 
 /** Something that relays and forks calls, running. */
 export interface Device {
@@ -9,20 +12,31 @@ export interface Device {
   readonly calls: readonly { readonly a: number; readonly b: number }[];
   /** CPU time of the whole process so far, all its threads, in milliseconds. */
   cpuMs(): number;
+  /** Resident memory of the whole process, in kilobytes: now, and before the first call was set up. */
+  memoryKb(): { readonly now: number; readonly empty: number };
+  /** What the heaps of its media workers held before the first call. */
+  readonly emptyHeldBytes: number;
+  /** What its media workers say of themselves since the last time they were asked. */
+  report(): Promise<DeviceReport | undefined>;
+  /** Closes what was recorded and reads all of it; undefined for devices that record nothing. */
+  verify(): Promise<{ readonly packets: number; readonly wrong: number } | undefined>;
   stop(): Promise<void>;
 }
 
 export interface DeviceOrder {
-  readonly calls: number;
-  readonly partyPort: number;
-  readonly sinkPort: number;
+  readonly parties: readonly PartyPorts[];
+  readonly rtcpPort: number;
+  readonly workers: number;
+  readonly srtp: boolean;
 }
 
-const PORTS = { first: 20_000, last: 31_999 };
-const NG_PORT = 32_001;
+const PORTS = { first: 10_000, last: 32_765 };
+const NG_PORT = 32_767;
 
 export interface CallforkOrder extends DeviceOrder {
   readonly ports: typeof PORTS;
+  readonly io: PacketIoChoice;
+  readonly batching: boolean;
 }
 
 export interface CallforkReady {
@@ -31,15 +45,38 @@ export interface CallforkReady {
   readonly calls: readonly { readonly a: number; readonly b: number }[];
 }
 
-export async function startCallfork(order: DeviceOrder): Promise<Device> {
-  const child = fork(new URL("./callfork-device.ts", import.meta.url), { stdio: "inherit" });
-  child.send({ ...order, ports: PORTS } satisfies CallforkOrder);
-  const ready = await firstMessage<CallforkReady>(child);
+export async function startCallfork(
+  order: DeviceOrder,
+  choice: { readonly io: PacketIoChoice; readonly batching: boolean; readonly records?: boolean },
+): Promise<Device> {
+  // Loaded by the workers too.
+  const watch = ["--import", new URL("./gc-watch.ts", import.meta.url).href];
+  const script = choice.records === true ? "./recorder-device.ts" : "./callfork-device.ts";
+  const child = fork(new URL(script, import.meta.url), {
+    stdio: "inherit",
+    execArgv: [...process.execArgv, ...watch],
+  });
+  child.send({ ...order, ...choice, ports: PORTS } satisfies CallforkOrder);
+  const { heldBytes: emptyHeldBytes } = await message<DeviceReport>(child, "device-report");
+  const empty = residentKb(child.pid!);
+  const ready = await message<CallforkReady>(child, "ready");
+  if (choice.io !== "auto" && ready.io !== choice.io) throw new Error(`${choice.io} does not work here`);
   return {
-    name: `callfork (${ready.io})`,
+    name: `callfork ${choice.records === true ? "recorder " : ""}(${ready.io}${ready.io === "uring" && choice.batching ? ", GSO" : ""}${order.srtp ? ", SRTP" : ""})`,
     calls: ready.calls,
     cpuMs: () => cpuMs(child.pid!),
-    stop: () => end(child),
+    memoryKb: () => ({ now: residentKb(child.pid!), empty }),
+    emptyHeldBytes,
+    report: async () => {
+      child.send({ kind: "report" });
+      return message<DeviceReport>(child, "device-report");
+    },
+    verify: async () => {
+      if (choice.records !== true) return undefined;
+      child.send({ kind: "verify" });
+      return message<{ packets: number; wrong: number }>(child, "verified");
+    },
+    stop: () => end(child, "SIGTERM"),
   };
 }
 
@@ -50,12 +87,12 @@ export function rtpengineVersion(): string | undefined {
   return status === 0 ? (stdout + stderr).replace(/^Version:\s*/, "").trim() : undefined;
 }
 
-/** rtpengine in user space (`--table=-1`) with one worker thread; each call: offer, answer, one subscription to both. */
+/** rtpengine in user space (`--table=-1`); each call: offer, answer, one subscription to both. */
 export async function startRtpengine(order: DeviceOrder): Promise<Device> {
   const child = spawn(
     "rtpengine",
     [
-      ...["--table=-1", "--foreground", "--log-stderr", "--log-level=3", "--num-threads=1"],
+      ...["--table=-1", "--foreground", "--log-stderr", "--log-level=3", `--num-threads=${order.workers}`],
       ...["--interface=127.0.0.1", `--listen-ng=127.0.0.1:${NG_PORT}`],
       ...[`--port-min=${PORTS.first}`, `--port-max=${PORTS.last}`],
     ],
@@ -64,12 +101,19 @@ export async function startRtpengine(order: DeviceOrder): Promise<Device> {
   const ng = new NgClient(NG_PORT);
   try {
     await ng.ask("ping");
+    const empty = residentKb(child.pid!);
     const calls: { a: number; b: number }[] = [];
-    for (let i = 0; i < order.calls; i++) calls.push(await setUpCall(ng, `call-${i}`, order));
+    for (const [i, party] of order.parties.entries()) {
+      calls.push(await setUpCall(ng, `call-${i}`, party, order.rtcpPort));
+    }
     return {
       name: "rtpengine (user space)",
       calls,
       cpuMs: () => cpuMs(child.pid!),
+      memoryKb: () => ({ now: residentKb(child.pid!), empty }),
+      emptyHeldBytes: 0,
+      report: async () => undefined,
+      verify: async () => undefined,
       stop: async () => {
         ng.close();
         await end(child);
@@ -85,28 +129,30 @@ export async function startRtpengine(order: DeviceOrder): Promise<Device> {
 async function setUpCall(
   ng: NgClient,
   callId: string,
-  order: DeviceOrder,
+  party: PartyPorts,
+  rtcpPort: number,
 ): Promise<{ a: number; b: number }> {
   const call = { "call-id": callId, flags: ["trust-address"], ICE: "remove", replace: ["origin"] };
-  const sdp = describe([order.partyPort], "sendrecv");
-  const offer = await ng.ask("offer", { ...call, "from-tag": "a", sdp });
-  const answer = await ng.ask("answer", { ...call, "from-tag": "a", "to-tag": "b", sdp });
+  const sdpOf = (port: number): string => describe([port], rtcpPort, "sendrecv");
+  const offer = await ng.ask("offer", { ...call, "from-tag": "a", sdp: sdpOf(party.a) });
+  const answer = await ng.ask("answer", { ...call, "from-tag": "a", "to-tag": "b", sdp: sdpOf(party.b) });
   const request = await ng.ask("subscribe request", { ...call, flags: ["all", "trust-address"] });
   const tracks = portsOf(request.sdp).length;
   await ng.ask("subscribe answer", {
     ...call,
     "to-tag": request["to-tag"]!,
-    sdp: describe(new Array(tracks).fill(order.sinkPort), "recvonly"),
+    sdp: describe(new Array(tracks).fill(party.recorder), rtcpPort, "recvonly"),
   });
   // What the offer became goes to B, who sends there; what the answer became goes to A.
   return { a: portsOf(answer.sdp)[0]!, b: portsOf(offer.sdp)[0]! };
 }
 
-function describe(ports: readonly number[], direction: string): string {
+function describe(ports: readonly number[], rtcpPort: number, direction: string): string {
   const head = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"];
   const media = ports.flatMap((port) => [
     `m=audio ${port} RTP/AVP 0`,
     "a=rtpmap:0 PCMU/8000",
+    `a=rtcp:${rtcpPort}`,
     `a=${direction}`,
   ]);
   return [...head, ...media, ""].join("\r\n");
@@ -125,16 +171,29 @@ function cpuMs(pid: number): number {
   return nanoseconds / 1e6;
 }
 
-export async function firstMessage<T>(child: ChildProcess): Promise<T> {
+/** VmRSS, in kilobytes. */
+function residentKb(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+}
+
+/** The next message of that kind. */
+export function message<T>(child: ChildProcess, kind: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once("message", (message) => resolve(message as T));
-    child.once("exit", (code) => reject(new Error(`a process ended early, with code ${code}`)));
+    const take = (received: unknown): void => {
+      if ((received as { kind?: string }).kind !== kind) return;
+      child.off("message", take);
+      child.off("exit", fail);
+      resolve(received as T);
+    };
+    const fail = (code: number | null): void => reject(new Error(`a process ended early, with code ${code}`));
+    child.on("message", take);
+    child.once("exit", fail);
   });
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL" = "SIGKILL"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
-  child.kill("SIGKILL");
+  child.kill(signal);
   await exited;
 }

@@ -1,40 +1,70 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { type Device, type DeviceOrder, startCallfork, startRtpengine } from "./devices.ts";
-import type { GeneratorMessage, GeneratorReady, TrafficOrder, TrafficReport } from "./traffic.ts";
+import { type Device, type DeviceOrder, message, startCallfork, startRtpengine } from "./devices.ts";
+import type { DeviceReport } from "./gc-watch.ts";
+import type { GeneratorReady, OpenOrder, TrafficOrder, TrafficReport } from "./traffic.ts";
 
 export interface Measurement {
+  readonly kind: DeviceKind;
   readonly device: string;
   readonly calls: number;
   readonly seconds: number;
   /** CPU time of the device, as a share of one core. */
   readonly coreShare: number;
   readonly callsPerCore: number;
+  /** Resident memory that the calls added to the process, traffic and all. */
+  readonly memoryKb: number;
+  readonly workers: DeviceReport | undefined;
+  /** What the calls added to the heaps of the media workers, garbage excluded. */
+  readonly heldBytes: number;
   readonly traffic: TrafficReport;
+  /** Of a recorder: what its files hold. */
+  readonly files: { readonly packets: number; readonly wrong: number } | undefined;
 }
 
-export type DeviceKind = "callfork" | "rtpengine";
+/** Words of the command line. */
+export const DEVICES = {
+  gso: (order: DeviceOrder) => startCallfork(order, { io: "uring", batching: true }),
+  uring: (order: DeviceOrder) => startCallfork(order, { io: "uring", batching: false }),
+  dgram: (order: DeviceOrder) => startCallfork(order, { io: "dgram", batching: false }),
+  srtp: (order: DeviceOrder) => startCallfork({ ...order, srtp: true }, { io: "uring", batching: false }),
+  "srtp-gso": (order: DeviceOrder) =>
+    startCallfork({ ...order, srtp: true }, { io: "uring", batching: true }),
+  recorder: (order: DeviceOrder) => startCallfork(order, { io: "uring", batching: false, records: true }),
+  "recorder-dgram": (order: DeviceOrder) =>
+    startCallfork(order, { io: "dgram", batching: false, records: true }),
+  rtpengine: (order: DeviceOrder) => startRtpengine(order),
+} as const satisfies Record<string, (order: DeviceOrder) => Promise<Device>>;
 
-const START: Readonly<Record<DeviceKind, (order: DeviceOrder) => Promise<Device>>> = {
-  callfork: startCallfork,
-  rtpengine: startRtpengine,
-};
+export type DeviceKind = keyof typeof DEVICES;
+
+export interface MeasureOptions {
+  readonly kind: DeviceKind;
+  readonly calls: number;
+  readonly seconds: number;
+  readonly workers: number;
+  readonly pattern: TrafficOrder["pattern"];
+}
 
 /** rtpengine confirms endpoints for its first three seconds; Node compiles meanwhile. */
 const WARM_UP_MS = 4000;
+const SETTLE_MS = 100;
 
 /** One run: fresh processes, calls set up, traffic, CPU time between the first and the last packet that count. */
-export async function measure(
-  kind: DeviceKind,
-  calls: number,
-  seconds: number,
-  pattern: TrafficOrder["pattern"],
-): Promise<Measurement> {
+export async function measure({
+  kind,
+  calls,
+  seconds,
+  workers: threads,
+  pattern,
+}: MeasureOptions): Promise<Measurement> {
   const generator = fork(new URL("./generator.ts", import.meta.url), { stdio: "inherit" });
   let device: Device | undefined;
   try {
-    const ports = await message<GeneratorReady>(generator, "ready");
-    device = await START[kind]({ calls, partyPort: ports.partyPort, sinkPort: ports.sinkPort });
+    const opened = message<GeneratorReady>(generator, "ready");
+    generator.send({ kind: "open", calls } satisfies OpenOrder);
+    const { calls: parties, rtcpPort } = await opened;
+    device = await DEVICES[kind]({ parties, rtcpPort, workers: threads, srtp: false });
     const begin = message(generator, "begin");
     const end = message(generator, "end");
     const report = message<TrafficReport>(generator, "report");
@@ -42,21 +72,33 @@ export async function measure(
       kind: "run",
       calls: device.calls,
       pattern,
+      srtp: kind.startsWith("srtp"),
       warmUpMs: WARM_UP_MS,
       measureMs: seconds * 1000,
     } satisfies TrafficOrder);
     await begin;
+    await device.report();
+    // Reporting takes time of its own: it is not counted.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const [cpuBefore, wallBefore] = [device.cpuMs(), performance.now()];
     await end;
     const [cpuMs, wallMs] = [device.cpuMs() - cpuBefore, performance.now() - wallBefore];
     const coreShare = cpuMs / wallMs;
+    const memory = device.memoryKb();
+    const workers = await device.report();
+    const traffic = await report;
     return {
+      kind,
       device: device.name,
       calls,
       seconds: wallMs / 1000,
       coreShare,
       callsPerCore: calls / coreShare,
-      traffic: await report,
+      memoryKb: memory.now - memory.empty,
+      workers,
+      heldBytes: (workers?.heldBytes ?? 0) - device.emptyHeldBytes,
+      traffic,
+      files: await device.verify(),
     };
   } finally {
     await device?.stop();
@@ -64,16 +106,4 @@ export async function measure(
     generator.kill("SIGKILL");
     await exited;
   }
-}
-
-function message<T extends GeneratorMessage>(
-  from: ReturnType<typeof fork>,
-  kind: GeneratorMessage["kind"],
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    from.on("message", (received: GeneratorMessage) => {
-      if (received.kind === kind) resolve(received as T);
-    });
-    from.once("exit", () => reject(new Error("the generator ended early")));
-  });
 }

@@ -1,19 +1,35 @@
-/** What the generator is asked for, and what it tells at the end. Sent over the process channel as JSON. */
+import type { SrtpKeying } from "@callfork/protocol/srtp";
+
+/** What the generator is asked for, and what it tells. Sent over the process channel as JSON. */
+export interface OpenOrder {
+  readonly kind: "open";
+  readonly calls: number;
+}
+
+/** The generator's own ports: of both parties of each call, and of the recorder that gets both tracks. */
+export interface GeneratorReady {
+  readonly kind: "ready";
+  readonly io: string;
+  readonly calls: readonly PartyPorts[];
+  /** Where all RTCP goes. */
+  readonly rtcpPort: number;
+}
+
+export interface PartyPorts {
+  readonly a: number;
+  readonly b: number;
+  readonly recorder: number;
+}
+
 export interface TrafficOrder {
   readonly kind: "run";
   /** Ports of the device under test, for each call: where party A and where party B send to. */
   readonly calls: readonly { readonly a: number; readonly b: number }[];
   /** "spread": packets leave evenly over 20 ms. "burst": all streams at once, every 20 ms. */
   readonly pattern: "spread" | "burst";
+  readonly srtp: boolean;
   readonly warmUpMs: number;
   readonly measureMs: number;
-}
-
-/** The generator's own ports: RTP of all parties, RTP of the recorder; RTCP goes to the port above each. */
-export interface GeneratorReady {
-  readonly kind: "ready";
-  readonly partyPort: number;
-  readonly sinkPort: number;
 }
 
 export interface MeasureBegins {
@@ -31,9 +47,8 @@ export interface TrafficReport {
   readonly scheduled: number;
   readonly relayed: number;
   readonly forked: number;
-  /** Packets whose content or way was not what it should be, of those looked at. */
+  /** Packets whose content or way was not what it should be; every one is looked at. */
   readonly wrong: number;
-  readonly sampled: number;
   readonly relayP50Ms: number;
   readonly relayP99Ms: number;
   /** How late the generator itself was, at worst. */
@@ -44,3 +59,29 @@ export type GeneratorMessage = GeneratorReady | MeasureBegins | MeasureEnds | Tr
 
 export const PACKET_MS = 20;
 export const PAYLOAD_BYTES = 160;
+
+/** Keys of one stream, the same on both sides without telling; nothing is secret here. */
+export function keyingOf(call: number, stream: "a" | "b" | "toA" | "toB" | "fork"): SrtpKeying {
+  const seed = call * 8 + ["a", "b", "toA", "toB", "fork"].indexOf(stream);
+  const octets = (length: number): Uint8Array<ArrayBuffer> =>
+    Uint8Array.from({ length }, (_, i) => (seed * 31 + i * 17 + (seed >> 8)) & 0xff);
+  return { suite: "AES_CM_128_HMAC_SHA1_80", keys: [{ key: octets(16), salt: octets(14) }] };
+}
+
+/** Where the words start that follow from a packet's number. Before them: number, stream, time of sending. */
+const WORDS_AT = 16;
+
+/** @param at - of the payload */
+export function writePattern(view: DataView, at: number, number: number): void {
+  for (let word = WORDS_AT; word < PAYLOAD_BYTES; word += 4)
+    view.setUint32(at + word, wordOf(number, word), true);
+}
+
+export function isPattern(view: DataView, at: number, number: number): boolean {
+  for (let word = WORDS_AT; word < PAYLOAD_BYTES; word += 4) {
+    if (view.getUint32(at + word, true) !== wordOf(number, word)) return false;
+  }
+  return true;
+}
+
+const wordOf = (number: number, word: number): number => (Math.imul(number, 0x9e3779b1) + word) >>> 0;
