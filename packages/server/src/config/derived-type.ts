@@ -12,6 +12,7 @@ type Values<Group> = {
 type Optional = "rtpAddress" | "accountSid" | "authToken" | "secretKey";
 
 type OptionalInTls = "ca";
+type OptionalInSiprec = "announcement";
 type OptionalInRecorder = "username" | "password" | "statusCallback";
 
 type OptionalInRecordings =
@@ -28,8 +29,9 @@ type WithOptional<Group, Names> = {
 
 type Found = WithOptional<Values<typeof SETTINGS>, Optional>;
 
-type FromSettings = Omit<Found, "tls" | "recorder" | "recordings"> & {
+type FromSettings = Omit<Found, "tls" | "recorder" | "recordings" | "siprec"> & {
   readonly recordings: WithOptional<Found["recordings"], OptionalInRecordings>;
+  readonly siprec: WithOptional<Found["siprec"], OptionalInSiprec>;
   readonly tls: WithOptional<Found["tls"], OptionalInTls>;
   readonly recorder: WithOptional<Found["recorder"], OptionalInRecorder>;
 };
