@@ -53,7 +53,8 @@ export function aims(results: readonly Measurement[]): string {
   const add = (what: string, aim: string, value: string | undefined): void => {
     if (value !== undefined) rows.push(`| ${what} | ${aim} | ${value} |`);
   };
-  const times = (value: number | undefined): string | undefined => value && `${value.toFixed(2)}×`;
+  const times = (value: number | undefined): string | undefined =>
+    value === undefined ? undefined : `${value.toFixed(2)}×`;
   const against = "calls per core against rtpengine, 400 calls";
   add(`${against}: io_uring`, "≥ 2.0×", times(ratio("uring", "rtpengine", 400)));
   add(`${against}: io_uring and GSO`, "≥ 2.5×", times(ratio("gso", "rtpengine", 400)));
@@ -92,7 +93,11 @@ export function aims(results: readonly Measurement[]): string {
   const resident = slope(
     costs.map(({ calls }) => [calls, figure("gso", calls, ({ memoryKb }) => memoryKb)!]),
   );
-  add("the same, by the growth of the whole process", "–", resident && `${resident.toFixed(1)} KB`);
+  add(
+    "the same, by the growth of the whole process",
+    "–",
+    resident === undefined ? undefined : `${resident.toFixed(1)} KB`,
+  );
   for (const [kind, aim] of [
     ["recorder", "≥ 1,000"],
     ["recorder-dgram", "≥ 500"],
