@@ -122,6 +122,42 @@ test("[R3262-4-3] a reliable provisional to a re-INVITE gets PRACK, once each an
   assert.doesNotMatch(peer.last("INVITE").request.headers.get("Supported") ?? "", /100rel/);
 });
 
+test("[R4568-8-1] keys that come in the clear get 488 where the operator wants that; those that come by TLS do not", async () => {
+  const keyed = OFFER.body
+    .replace("RTP/AVP", "RTP/SAVP")
+    .concat(`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${Buffer.alloc(30).toString("base64")}\r\n`);
+  for (const transport of ["udp", "tcp", "tls"] as const) {
+    const world = new World();
+    const transports = ["udp", "tcp", "tls"] as const;
+    world.party(
+      "10.0.0.1",
+      { onInvite: (invite) => void invite.answer({ body: SDP }) },
+      { refusesKeysInClear: true, transports },
+    );
+    const peer = new RawPeer(world, "10.0.0.2", { transports });
+    const send = (body: string): void => {
+      const text = peer
+        .text({
+          method: "INVITE",
+          callId: `c${body.length}`,
+          branch: `z9hG4bK${body.length}`,
+          ...OFFER,
+          body,
+        })
+        .replace("/UDP", `/${transport.toUpperCase()}`);
+      void peer.node.send(new TextEncoder().encode(text), { transport, address: "10.0.0.1", port: 5060 });
+    };
+    send(keyed);
+    await pass(world);
+    assert.equal(peer.statuses.at(-1), transport === "tls" ? 200 : 488, transport);
+    if (transport === "tls") continue;
+    assert.match(peer.responses.at(-1)?.headers.get("Warning") ?? "", /TLS only/);
+    send(OFFER.body);
+    await pass(world);
+    assert.equal(peer.statuses.at(-1), 200);
+  }
+});
+
 test("[R3261-14.1-4] a re-INVITE that nobody answers in 64*T1 ends the dialog with BYE", async () => {
   const { peer, world, dialog, ends } = await called();
   const done = dialog.reinvite({ body: SDP });

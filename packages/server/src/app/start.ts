@@ -32,7 +32,7 @@ import { packetReport } from "./packet-report.ts";
 import { createRecordingArchive } from "./recording-archive.ts";
 import { recordingPolicy } from "./recording-policy.ts";
 import { routeInvite } from "./route.ts";
-import { type AccountFile, loadMasterKey, writeAccountFile } from "./secrets.ts";
+import { type AccountFile, loadMasterKey, previousMasterKeys, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
 
 /** How often levels that nobody counts as they change are read for /metrics. */
@@ -86,9 +86,11 @@ async function compose(
   const dns = createSipDns({ clock, resolver, servers: config.dns.servers });
   const metrics = createMetrics();
 
+  const masterKey = loadMasterKey(config);
   const store = await openStore({
     file: join(config.dataDir, "callfork.db"),
-    masterKey: loadMasterKey(config),
+    masterKey,
+    previousMasterKeys: previousMasterKeys(config),
     log,
     now: () => clock.wallNow(),
   });
@@ -159,6 +161,7 @@ async function compose(
     sessionIntervalSeconds: config.sip.sessionInterval || undefined,
     strangers: entrance.strangers,
     isOverloaded: entrance.isOverloaded,
+    refusesKeysInClear: config.sip.keysInClear === "refused",
     onTurnedAway: (reason) => metrics.sipRefusedTotal.inc({ reason }),
   });
   const sip = transports.available.map((transport) => {
@@ -227,8 +230,9 @@ async function compose(
   });
 
   const recordingsFolder = join(config.dataDir, "recordings");
-  const { files, archive, vconSigner } = createRecordingArchive({
+  const { files, archive, vconSigner, metadataPolicy } = createRecordingArchive({
     config,
+    masterKey,
     folder: recordingsFolder,
     store,
     clock,
@@ -242,6 +246,7 @@ async function compose(
     folder: recordingsFolder,
     files,
     vconSigner,
+    metadataPolicy,
     accountSid: account.accountSid,
     allowedAddresses: config.recorder.allowedAddresses,
     allowedCertificateNames: config.recorder.allowedCertificateNames,

@@ -57,6 +57,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
     accountSid: undefined,
     authToken: undefined,
     secretKey: undefined,
+    previousSecretKeys: [],
     roles: ["calls", "recorder", "api"],
     mediaIo: "auto",
     logLevel: "info",
@@ -70,6 +71,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       sessionInterval: 1_800,
       transfers: "phones",
       srtp: "offered",
+      keysInClear: "taken",
     },
     recorder: {
       allowedAddresses: ["127.0.0.0/8", "::1"],

@@ -152,6 +152,15 @@ export const SETTINGS = {
     read: readSecretKey,
     secret: true,
   }),
+  previousSecretKeys: setting({
+    schema: texts,
+    standard: [],
+    standardText: "none",
+    meaning:
+      "Master keys from before a change of `secretKey`: what is still sealed with them is sealed anew at the start. Take them away afterwards.",
+    read: each(readSecretKey),
+    secret: true,
+  }),
   roles: setting({
     schema: Type.Array(choice(...ROLES), { maxItems: 3 }),
     standard: [...ROLES],
@@ -311,6 +320,13 @@ export const SETTINGS = {
       standard: "offered",
       meaning:
         "SRTP (SDES) on call legs and recording sessions that come in: `offered` answers it where a peer offers it, `opportunistic` also offers keys in RTP/AVP, `required` takes nothing else. A URI with `secure=true` always requires it.",
+      read: same,
+    }),
+    keysInClear: setting({
+      schema: choice("taken", "refused"),
+      standard: "taken",
+      meaning:
+        "SRTP keys that come by UDP, TCP or WebSocket, where everybody on the way can read them: `taken` answers them, `refused` is 488.",
       read: same,
     }),
   },

@@ -37,6 +37,8 @@ export interface Config {
   readonly authToken: string | undefined;
   /** 32 octets in base64 or hex; undefined: made at first start in the data dir. */
   readonly secretKey: string | undefined;
+  /** Keys that secrets may still be sealed with. */
+  readonly previousSecretKeys: readonly string[];
   readonly roles: readonly ("calls" | "recorder" | "api")[];
   readonly mediaWorkers: number;
   readonly mediaIo: "auto" | "uring" | "dgram";
@@ -74,6 +76,7 @@ export interface Config {
     readonly sessionInterval: number;
     readonly transfers: "none" | "phones" | "all";
     readonly srtp: "never" | "offered" | "opportunistic" | "required";
+    readonly keysInClear: "taken" | "refused";
   };
   readonly recorder: {
     /** Who may record to us: addresses or CIDR ranges; loopback by default. */

@@ -7,6 +7,7 @@ import {
   SipHeaders,
   type SipMessage,
 } from "@callfork/protocol/sip";
+import { utf8Decode } from "@callfork/protocol/text";
 import type { HeaderLine, ReceivedPart, SipBody } from "./types.ts";
 
 export interface ReceivedBody {
@@ -77,6 +78,13 @@ const OURS: ReadonlySet<string> = new Set([
 /** Does the body hold a session description, and so an offer or answer? */
 export function hasSessionDescription(parts: readonly ReceivedPart[]): boolean {
   return parts.some((part) => part.mediaType === "application/sdp");
+}
+
+/** Do session descriptions among the parts hold SRTP keys (RFC 4568)? */
+export function holdsKeys(parts: readonly ReceivedPart[]): boolean {
+  return parts.some(
+    ({ mediaType, bytes }) => mediaType === "application/sdp" && /^a=crypto:/m.test(utf8Decode(bytes)),
+  );
 }
 
 /** The session description in a body of ours, alone or as a part. */

@@ -39,6 +39,8 @@ export interface UserAgentOptions {
   readonly sessionIntervalSeconds?: number;
   /** How addresses that nobody knows are met; without it everybody is heard. */
   readonly strangers?: StrangerPolicy;
+  /** True: a request that brings SRTP keys by another way than TLS gets 488 (RFC 4568 §8). Default false. */
+  readonly refusesKeysInClear?: boolean;
   /** True: requests outside dialogs get 503 with Retry-After, at the price of one datagram. Dialogs that stand go on. */
   readonly isOverloaded?: () => boolean;
   /** Told of every request that was turned away before anybody looked at it, for metrics. */

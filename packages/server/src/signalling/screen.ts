@@ -1,11 +1,18 @@
 import { parseUri, type SipRequest } from "@callfork/protocol/sip";
-import { receivedBody } from "./body.ts";
+import type { SipFlow } from "../net/index.ts";
+import { holdsKeys, receivedBody, receivedParts } from "./body.ts";
 import { ACCEPT, SUPPORTED_OPTIONS } from "./capabilities.ts";
 import type { RespondOptions } from "./server-transaction.ts";
 import { refusesInterval, SHORTEST_INTERVAL } from "./session-timer.ts";
 
 export interface Refusal extends RespondOptions {
   readonly status: number;
+}
+
+/** Keys that came where everybody on the way could read them, for those who will not have that (RFC 4568 §8). */
+export function screenKeys(request: SipRequest, { transport }: SipFlow): Refusal | undefined {
+  if (transport === "tls" || transport === "wss" || !holdsKeys(receivedParts(request))) return undefined;
+  return { status: 488, headers: [["Warning", '399 callfork "SRTP keys are taken by TLS only"']] };
 }
 
 /**

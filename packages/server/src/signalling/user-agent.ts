@@ -21,7 +21,7 @@ import { InviteDialog } from "./invite-dialog.ts";
 import { InviteServer } from "./invite-server.ts";
 import type { SipUserAgent, UserAgentOptions } from "./options.ts";
 import { isAddressText, OutgoingRequest } from "./outgoing-request.ts";
-import { screen } from "./screen.ts";
+import { screen, screenKeys } from "./screen.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { SHORTEST_INTERVAL } from "./session-timer.ts";
 import { Strangers } from "./strangers.ts";
@@ -43,6 +43,7 @@ export function createUserAgent(options: UserAgentOptions): SipUserAgent {
 class Agent implements SipUserAgent {
   readonly #core: Core;
   readonly #maximumDialogs: number;
+  readonly #refusesKeysInClear: boolean;
   readonly #incoming = new Map<ServerTransaction, InviteServer>();
   readonly #outgoing = new Set<InviteClient>();
   readonly #strangers: Strangers | undefined;
@@ -54,6 +55,7 @@ class Agent implements SipUserAgent {
     const { transports, resolver, clock, random, log, userAgentName } = options;
     const timers = options.timers ?? RFC3261_TIMERS;
     this.#maximumDialogs = options.maximumDialogs ?? 10_000;
+    this.#refusesKeysInClear = options.refusesKeysInClear ?? false;
     this.#strangers = options.strangers && new Strangers(options.strangers, clock);
     const transactions = new TransactionLayer({
       transports,
@@ -179,7 +181,8 @@ class Agent implements SipUserAgent {
       this.#receiveCancel(transaction);
       return;
     }
-    const refusal = screen(request);
+    const refusal =
+      screen(request) ?? (this.#refusesKeysInClear ? screenKeys(request, transaction.flow) : undefined);
     if (refusal !== undefined) {
       transaction.respond(refusal.status, refusal);
       return;
