@@ -1,3 +1,4 @@
+import { createSecretKey, hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Config } from "../config/index.ts";
 import type { Clock } from "../net/index.ts";
@@ -5,6 +6,7 @@ import type { Alerts, Log } from "../observe/index.ts";
 import {
   Archive,
   createVconSigner,
+  type MetadataPolicy,
   Mover,
   type ObjectStore,
   openS3,
@@ -22,6 +24,7 @@ export function createRecordingArchive({
   log,
   alerts,
   accountSid,
+  masterKey,
 }: {
   readonly config: Pick<Config, "recordings">;
   readonly folder: string;
@@ -30,10 +33,12 @@ export function createRecordingArchive({
   readonly log: Log;
   readonly alerts: Alerts;
   readonly accountSid: string;
+  readonly masterKey: Uint8Array;
 }): {
   readonly files: RecordingFiles;
   readonly archive: Archive;
   readonly vconSigner: VconSigner | undefined;
+  readonly metadataPolicy: MetadataPolicy;
 } {
   const { keeping } = store;
   const objects = objectStoreOf(settings);
@@ -53,7 +58,12 @@ export function createRecordingArchive({
     retentionDays,
     auditDays,
   });
-  return { files, archive, vconSigner: vconSignerOf(settings) };
+  const { participants, extensionData, documents } = settings;
+  // A key of its own: pseudonyms tell nothing of the master key.
+  const octets = hkdfSync("sha256", masterKey, "", "callfork pseudonyms", 32);
+  const pseudonymKey = createSecretKey(new Uint8Array(octets));
+  const metadataPolicy = { participants, extensionData, documents, pseudonymKey };
+  return { files, archive, vconSigner: vconSignerOf(settings), metadataPolicy };
 }
 
 function vconSignerOf({ vconCertificate, vconKey }: Config["recordings"]): VconSigner | undefined {

@@ -32,6 +32,11 @@ export function loadMasterKey(config: Pick<Config, "dataDir" | "secretKey">): Ui
   return key;
 }
 
+/** Keys that secrets may still be sealed with; they are sealed anew under the master key. */
+export function previousMasterKeys({ previousSecretKeys }: Pick<Config, "previousSecretKeys">): Uint8Array[] {
+  return previousSecretKeys.flatMap((text) => decodeKey(text.trim()) ?? []);
+}
+
 function decodeKey(text: string): Uint8Array | undefined {
   const key = /^[0-9a-fA-F]{64}$/.test(text) ? Buffer.from(text, "hex") : Buffer.from(text, "base64");
   return key.length === 32 ? key : undefined;

@@ -21,6 +21,7 @@ export {
   type StreamSocket,
   type StreamTrack,
 } from "./live/stream-ports.ts";
+export type { MetadataPolicy } from "./minimise.ts";
 export type { RecordingServer, RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 export { createRecordingPermit, type RecordingPermit, type RecordingPermitOptions } from "./permit.ts";
 export type {

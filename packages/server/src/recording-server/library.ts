@@ -1,6 +1,7 @@
 import { VconNotSignableError } from "./errors.ts";
 import type { RecordingFiles } from "./files/recording-files.ts";
 import { fileOfKept, readKept, textOfKept } from "./kept-document.ts";
+import type { MetadataDocuments } from "./metadata-documents.ts";
 import { metadataHistory } from "./metadata-history.ts";
 import type {
   AudioAsked,
@@ -24,6 +25,7 @@ import type { VconSigner } from "./vcon-signer.ts";
 export interface LibraryOptions {
   readonly store: RecordingStore;
   readonly files: RecordingFiles;
+  readonly documents: MetadataDocuments;
   /** For codecs that we do not know. */
   readonly decoders: readonly DecoderCommand[];
   /** Undefined: vCons cannot be signed. */
@@ -97,7 +99,7 @@ export class Library implements RecordingLibrary {
   async metadataJson(accountSid: string, sid: string): Promise<object | undefined> {
     const record = await this.find(accountSid, sid);
     if (record === undefined) return undefined;
-    return metadataHistory(record, await this.#options.store.listMetadataVersions(sid));
+    return metadataHistory(record, await this.#options.documents.list(sid));
   }
 
   async vcon(accountSid: string, sid: string, wish: VconWish): Promise<object | undefined> {
@@ -114,7 +116,7 @@ export class Library implements RecordingLibrary {
   }
 
   async #latestComplete(sid: string): Promise<string | undefined> {
-    const versions = await this.#options.store.listMetadataVersions(sid);
+    const versions = await this.#options.documents.list(sid);
     return versions.findLast(({ document }) => {
       const read = readKept(document);
       return read.ok && read.value.metadata.dataMode === "complete";

@@ -8,6 +8,8 @@ import type { IncomingInvite } from "../signalling/index.ts";
 import type { Refusal } from "./errors.ts";
 import { plainFiles, type RecordingFiles } from "./files/recording-files.ts";
 import type { IntakeOptions } from "./intake.ts";
+import { MetadataDocuments } from "./metadata-documents.ts";
+import { keepsDocuments, minimise } from "./minimise.ts";
 import type { RecordingServerLimits, RecordingServerOptions } from "./options.ts";
 import type { PeerProfile } from "./peers.ts";
 import type { MetadataVersion, RecordingRecord, RecordingStore } from "./ports.ts";
@@ -23,6 +25,7 @@ export class RecorderHouse {
   readonly store: RecordingStore;
   readonly stitcher: Stitcher;
   readonly files: RecordingFiles;
+  readonly documents: MetadataDocuments;
   readonly accountSid: string;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,6 +40,7 @@ export class RecorderHouse {
     this.store = options.store;
     this.stitcher = new Stitcher(options.store);
     this.files = options.files ?? plainFiles(options.folder);
+    this.documents = new MetadataDocuments(options.store, this.files, keepsDocuments(options.metadataPolicy));
     this.accountSid = options.accountSid;
     this.clock = options.clock;
     this.random = options.random;
@@ -54,6 +58,11 @@ export class RecorderHouse {
 
   intakeOptions(profile: PeerProfile): IntakeOptions {
     return { strict: profile === "strict", metadataBytes: this.limits.metadataBytes };
+  }
+
+  /** The row without what the policy says is not to be kept. */
+  minimise(record: RecordingRecord): RecordingRecord {
+    return minimise(record, this.#options.metadataPolicy);
   }
 
   async makeFolder(path: string): Promise<void> {
@@ -101,7 +110,7 @@ export class RecorderHouse {
     let isKept = version === undefined;
     for (let attempt = 1; ; attempt++) {
       try {
-        if (!isKept) await this.store.addMetadataVersion(version!);
+        if (!isKept) await this.documents.add(version!);
         isKept = true;
         await this.saveWithNews(record);
         return;

@@ -182,7 +182,7 @@ export class Recording {
     if (this.#state !== "Answering") return "canceled";
     // Acknowledged means durable: row and document are on the disk before the 200 goes out.
     await this.#house.store.saveRecording(this.#build(undefined, new Map()));
-    if (metadata?.version !== undefined) await this.#house.store.addMetadataVersion(metadata.version);
+    if (metadata?.version !== undefined) await this.#house.documents.add(metadata.version);
     if (this.#state !== "Answering") return "canceled";
     if (this.#cut !== undefined) {
       const message = "the recorder is being stopped, or its writer died";
@@ -330,7 +330,7 @@ export class Recording {
   }
 
   async #save(metadata: PreparedMetadata | undefined, prepared: PreparedOffer | undefined): Promise<void> {
-    if (metadata?.version !== undefined) await this.#house.store.addMetadataVersion(metadata.version);
+    if (metadata?.version !== undefined) await this.#house.documents.add(metadata.version);
     const next = { knowledge: metadata?.knowledge, tracks: prepared?.tracks };
     await this.#house.store.saveRecording(this.#build(undefined, await this.#summaries(), next));
   }
@@ -407,7 +407,7 @@ export class Recording {
       readonly tracks?: readonly RecordedTrack[] | undefined;
     } = {},
   ): RecordingRecord {
-    return buildRecord({
+    const record = buildRecord({
       sid: this.sid,
       partOf: this.#partOf,
       bridgeReference: bridgeReference(this.#options.invite.request),
@@ -422,6 +422,7 @@ export class Recording {
       warnings: this.#notes.warnings.list,
       end,
     });
+    return this.#house.minimise(record);
   }
 
   #sourceFacts(): SourceFacts {

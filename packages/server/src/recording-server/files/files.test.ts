@@ -120,7 +120,7 @@ function sealedFile(key: KeyObject, isFinished: boolean): FilePlace {
   return place;
 }
 
-test("sealed: nothing of the audio stands in the file, and no frame is like another", () => {
+test("[R7866-12.4-1] sealed: nothing of the audio stands in the file, and no frame is like another", () => {
   const { path } = sealedFile(newKey(), true);
   const bytes = readFileSync(path);
   for (let part = 0; part < 5; part++) assert.equal(bytes.indexOf(Buffer.alloc(8, part), 32), -1);
