@@ -23,7 +23,7 @@ async function secureServer(owner: Owner): Promise<TestServer & { readonly tlsPo
   const listen = `udp:127.0.0.1:${port},tcp:127.0.0.1:${port},tls:127.0.0.1:${tlsPort}`;
   const server = await TestServer.start(owner, {
     flags: [
-      ...["--sip-listen", listen, "--sip-srtp", "required"],
+      ...["--sip-listen", listen, "--sip-srtp", "required", "--sip-keys-in-clear", "refused"],
       ...["--tls-certificate", certificate.certificateFile, "--tls-key", certificate.keyFile],
       ...["--tls-ca", authority.caFile],
     ],
@@ -72,7 +72,7 @@ describe("whole calls by TLS and SRTP on every hop, between foreign phones, fork
   });
   after(() => owned.release());
 
-  it("[R4568-8-3] baresip calls baresip: both hear each other, and the recording holds both voices", async (t) => {
+  it("[R4568-8-3] [R4568-8-1] baresip calls baresip: both hear each other, and the recording holds both voices", async (t) => {
     const server = await secureServer(t);
     const [alice, bob] = [await secureBaresip(t, "alice"), await secureBaresip(t, "bob")];
     await numberThatDials(server, "secret", `${bob.tlsUri};secure=true`);
