@@ -268,6 +268,8 @@ export class FakeCall implements CallTap {
   recordingChanged = (_siprecSid: string, state: string): void => void this.indicated.push(state);
   recordingPreference = (): "nopreference" => "nopreference";
   sipSessionId = (): string | undefined => this.session;
+  reasonLines: readonly string[] = [];
+  reasons = (): readonly string[] => this.reasonLines;
 
   onChange(handler: () => void): () => void {
     this.#change.add(handler);

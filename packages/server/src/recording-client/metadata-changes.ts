@@ -5,6 +5,7 @@ import {
   type Participant,
   parseMetadataTime,
   type RecordingMetadata,
+  type SessionReason,
 } from "@callfork/protocol/siprec";
 import { hasSameRoles } from "./metadata.ts";
 
@@ -101,12 +102,14 @@ const TOO_SHORT_MS = 250;
  * @param now - what there would be to tell; what was not told yet goes along
  * @param at - epoch milliseconds
  * @param isCallOver - `false` when only the fork ends: then the session goes on, with its participants, unrecorded
+ * @param reasons - why the call is over (RFC 7865 §6.3)
  */
 export function finalMetadata(
   told: RecordingMetadata,
   now: RecordingMetadata,
   at: number,
   isCallOver: boolean,
+  reasons: readonly SessionReason[] = [],
 ): RecordingMetadata {
   const disassociateTime = formatMetadataTime(at);
   const untold = changesSince(told, worthTelling(told, now, at), at);
@@ -127,8 +130,8 @@ export function finalMetadata(
       ? told.sessions.map(({ sessionId }) => ({
           sessionId,
           sipSessionIds: [],
-          reasons: [],
           ...pending.sessions.find((session) => session.sessionId === sessionId),
+          reasons,
           stopTime: disassociateTime,
           extensions: [],
         }))

@@ -1,3 +1,4 @@
+import { parseReason } from "@callfork/protocol/sip";
 import {
   EMPTY_METADATA,
   type ExtensionParameter,
@@ -6,6 +7,7 @@ import {
   type ParticipantStreamAssociation,
   parametersExtension,
   type RecordingMetadata,
+  type SessionReason,
 } from "@callfork/protocol/siprec";
 import type { CallParty, CallTap } from "../calls/index.ts";
 import type { CallIdentity, KnownParticipant } from "./call-identity.ts";
@@ -130,6 +132,19 @@ function recordedTimes({ forkStart, isPaused, now }: MetadataInput, before: Reco
   const associateTime = wasPaused && !isPaused ? began : (last?.associateTime ?? began);
   if (!isPaused) return { associateTime };
   return { associateTime, disassociateTime: last?.disassociateTime ?? formatMetadataTime(now) };
+}
+
+const MAXIMUM_REASONS = 8;
+
+/** Reason header fields as the session has them (RFC 7865 §6.3); those without a cause have nothing to say there. */
+export function sessionReasons(values: readonly string[]): readonly SessionReason[] {
+  return values.slice(0, MAXIMUM_REASONS).flatMap((value) => {
+    const reason = parseReason(value);
+    if (!reason.ok) return [];
+    const { protocol, cause, text = "" } = reason.value;
+    // `cause` is an xs:short.
+    return cause === undefined || cause > 32_767 ? [] : [{ protocol, cause, text }];
+  });
 }
 
 /** Of the same participant, sending and receiving the same. */

@@ -7,6 +7,7 @@ import {
   metadataCharset,
   type RecordingMetadata,
   readSnapshotOrMetadata,
+  type SessionReason,
   writeRecordingMetadata,
 } from "@callfork/protocol/siprec";
 import type { Random } from "@callfork/protocol/text";
@@ -110,11 +111,11 @@ export class RecordingSession {
   }
 
   /** @param isCallOver - as `finalMetadata` has it: the last document goes along */
-  bye(isCallOver: boolean): Promise<void> {
+  bye(isCallOver: boolean, reasons: readonly SessionReason[] = []): Promise<void> {
     this.#close();
     const { owner, clock } = this.#options;
     const now = owner.snapshot();
-    const last = finalMetadata(this.#told ?? now, now, clock.wallNow(), isCallOver);
+    const last = finalMetadata(this.#told ?? now, now, clock.wallNow(), isCallOver, reasons);
     return this.dialog.bye({ body: metadataBody(writeRecordingMetadata(last), this.#label) });
   }
 
