@@ -252,6 +252,7 @@ async function compose(
     allowedCertificateNames: config.recorder.allowedCertificateNames,
     strict: config.recorder.strict,
     peers: config.recorder.peers,
+    decoders: config.recorder.decoders,
     twins: config.recorder.twins,
     limits: { freeBytes: config.recorder.minimumFreeMebibytes * 2 ** 20 },
     srtpPolicy: config.sip.srtp,
@@ -275,6 +276,7 @@ async function compose(
       archive.ended();
     },
     onRefused: (reason) => metrics.sipRefusedTotal.inc({ reason }),
+    onWarning: (code) => metrics.recordingWarningsTotal.inc({ code }),
   });
   await calls.start();
   entrance.attach(calls, recordingClient);

@@ -85,6 +85,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       statusCallbackEvents: ["recording-started", "recording-completed", "recording-failed"],
       twins: "keep",
       streamUrls: [],
+      decoders: [],
       peers: [],
       minimumFreeMebibytes: 256,
     },

@@ -10,6 +10,7 @@ import {
   readAddressRange,
   readAuthToken,
   readCertificateName,
+  readDecoderCommand,
   readDnsServer,
   readListen,
   readNamespace,
@@ -418,6 +419,15 @@ export const SETTINGS = {
         "How single recording clients are taken: `<address or range>=`, `certificate:<name>=` or `user:<digest user>=`, and `strict`, `lenient` or `plain` (lenient, and each of its INVITEs is a recording session). The first that fits counts.",
       example: "192.0.2.0/24=strict",
       read: each(readPeerRule),
+    }),
+    decoders: setting({
+      schema: texts,
+      standard: [],
+      standardText: "none: such audio is kept, and not heard",
+      meaning:
+        "Commands that make audio of codecs which Callfork does not know, run when it is asked for: `<codec>=<command>`. They read the payloads, one behind the other, and write 16-bit samples at the codec's clock rate, mono.",
+      example: "G729=ffmpeg -v error -f g729 -i pipe:0 -f s16le -ac 1 -ar 8000 pipe:1",
+      read: each(readDecoderCommand),
     }),
     minimumFreeMebibytes: setting({
       schema: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }),

@@ -136,6 +136,18 @@ export function readPeerRule(text: string): Read<{
   });
 }
 
+/** `G729=ffmpeg -f g729 -i pipe:0 …`: a codec, and what makes audio of it. */
+export function readDecoderCommand(
+  text: string,
+): Read<{ readonly codec: string; readonly command: readonly string[] }> {
+  const [, codec, command] = /^([A-Za-z0-9._-]{1,32})=(\S.*)$/.exec(text.trim()) ?? [];
+  if (codec === undefined || command === undefined)
+    return err(
+      `"${text}" must be a codec and a command, as in G729=ffmpeg -f g729 -i pipe:0 -f s16le pipe:1`,
+    );
+  return ok({ codec: codec.toUpperCase(), command: command.split(/\s+/) });
+}
+
 export function readStreamUrl(text: string): Read<string> {
   const protocol = URL.parse(text)?.protocol;
   return protocol === "ws:" || protocol === "wss:"

@@ -43,6 +43,8 @@ export interface Metrics {
   readonly recordingsLive: Gauge;
   /** callfork_recordings_total: counted when a recording is closed. */
   readonly recordingsTotal: Counter<{ readonly status: "completed" | "interrupted" | "failed" }>;
+  /** callfork_recording_warnings_total: each warning of each recording once, see docs/recorder.md. */
+  readonly recordingWarningsTotal: Counter<{ readonly code: string }>;
   /** callfork_alerts_total; `code_class` is 319xx for 31940. */
   readonly alertsTotal: Counter<{ readonly errorCode: number; readonly level: string }>;
   /** callfork_sip_messages_total; `kind` is the method, or the status code (counted as its class, 2xx). */

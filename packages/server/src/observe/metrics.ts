@@ -85,6 +85,12 @@ export function createMetrics(): Metrics {
       ["status"],
       (labels) => ({ status: labels.status }),
     ),
+    recordingWarningsTotal: counter(
+      "callfork_recording_warnings_total",
+      "Warnings on recordings, by code",
+      ["code"],
+      (labels) => ({ code: few("code", plain(labels.code)) }),
+    ),
     alertsTotal: counter("callfork_alerts_total", "Alerts raised", ["code_class", "level"], (labels) => ({
       code_class: few("code_class", codeClass(labels.errorCode)),
       level: few("level", labels.level),

@@ -4,8 +4,9 @@ import { choice, text } from "../http/fields.ts";
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
 import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import { actorOf } from "./actor.ts";
-import { type Asked, fileOf } from "./media-answer.ts";
+import type { Asked } from "./media-answer.ts";
 import { named, V1 } from "./prefix.ts";
+import { audioRoutes } from "./recording-audio.ts";
 import { filterOf, SEARCH_FIELDS } from "./recording-search.ts";
 import { RECORDING_SCHEMA, showRecording } from "./recording-view.ts";
 
@@ -23,11 +24,6 @@ export function recordingRoutes({
 }): readonly Route[] {
   const tag = "Recordings";
   const one = `${V1}/Recordings/:RecordingSid`;
-  const wav = (description: string) => ({
-    200: { description, mediaType: "audio/wav" },
-    206: { description: "The range that was asked for", mediaType: "audio/wav" },
-  });
-
   /** Durable before anything leaves. */
   const note = (
     { principal, params, address, headers }: Asked,
@@ -112,30 +108,7 @@ export function recordingRoutes({
         return NO_CONTENT;
       },
     }),
-    route({
-      methods: ["GET", "HEAD"],
-      path: `${one}/Media.wav`,
-      tag,
-      summary: "All tracks on one timeline, a channel each",
-      answers: wav("16 bit PCM"),
-      async handle(ask) {
-        const sid = ask.params.RecordingSid!;
-        const file = await recordings.media(ask.principal.accountSid, sid);
-        return fileOf(file, `${sid}.wav`, ask, () => note(ask, "heard", "Media.wav"));
-      },
-    }),
-    route({
-      methods: ["GET", "HEAD"],
-      path: `${one}/Tracks/:Label.wav`,
-      tag,
-      summary: "One track",
-      answers: wav("The track's audio"),
-      async handle(ask) {
-        const { RecordingSid: sid = "", Label: label = "" } = ask.params;
-        const file = await recordings.track(ask.principal.accountSid, sid, label);
-        return fileOf(file, `${sid}-${label}.wav`, ask, () => note(ask, "heard", `Tracks/${label}.wav`));
-      },
-    }),
+    ...audioRoutes({ recordings, one, tag, note }),
     route({
       methods: ["GET"],
       path: `${one}/Metadata.xml`,
