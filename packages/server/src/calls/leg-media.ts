@@ -22,9 +22,10 @@ import {
   type SessionDescription,
 } from "@callfork/protocol/sdp";
 import type { MediaPlane, MediaPort, MediaTone } from "../media/index.ts";
+import { numericAddress } from "../net/index.ts";
 import { CallEndedError } from "./errors.ts";
 import { LegPassages } from "./leg-passages.ts";
-import { isNumericAddress, legCodecsOf, targetOf } from "./media-target.ts";
+import { legCodecsOf, targetOf } from "./media-target.ts";
 
 /**
  * The media of one leg: its port pair, the descriptions both sides sent last, and the one audio line they came to.
@@ -112,7 +113,7 @@ export class LegMedia {
    * @throws CallEndedError when the leg was closed meanwhile; what the media plane rejects with, when no port is free
    */
   async open(remoteAddress: string | undefined): Promise<MediaPort> {
-    if (remoteAddress !== undefined && isNumericAddress(remoteAddress)) this.#remoteAddress = remoteAddress;
+    this.#remoteAddress ??= remoteAddress === undefined ? undefined : numericAddress(remoteAddress);
     this.#opening ??= this.#plane.openLeg({
       group: this.group,
       ...(this.#remoteAddress !== undefined && { remoteAddress: this.#remoteAddress }),

@@ -1,6 +1,6 @@
 import type { NegotiatedMedia } from "@callfork/protocol/offer-answer";
 import type { LegCodec, MediaTarget } from "../media/index.ts";
-import { parseAddressRange } from "./address-range.ts";
+import { numericAddress } from "../net/index.ts";
 
 /** Where the peer wants its packets. A name in `c=` is left to latching: its first packet tells the address. */
 export function targetOf({ remote }: NegotiatedMedia): MediaTarget | null {
@@ -27,4 +27,4 @@ export function legCodecsOf(line: NegotiatedMedia): readonly LegCodec[] {
   return [...sent, ...received];
 }
 
-export const isNumericAddress = (address: string): boolean => parseAddressRange(address) !== undefined;
+export const isNumericAddress = (address: string): boolean => numericAddress(address) !== undefined;

@@ -1,12 +1,11 @@
-import type { Clock, SipFlow } from "../net/index.ts";
+import { type Clock, createAddressFilter, isLoopback, type SipFlow } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
-import { type AddressRange, isInRanges, isLoopback, parseAddressRange } from "./address-range.ts";
 import type { CallStore } from "./ports.ts";
 import type { TrunkRecord } from "./records.ts";
 
 interface Trunk {
   readonly record: TrunkRecord;
-  readonly ranges: readonly AddressRange[];
+  readonly allows: (address: string) => boolean;
 }
 
 /** Where an INVITE came from, if it may come at all. */
@@ -53,7 +52,7 @@ export class TrunkList {
     await this.#fresh();
     const named = this.#trunks.find(({ record }) => isNamed(record, identities));
     if (named === undefined && isLoopback(remoteAddress)) return { kind: "loopback" };
-    const trunk = named ?? this.#trunks.find(({ ranges }) => isInRanges(remoteAddress, ranges));
+    const trunk = named ?? this.#trunks.find(({ allows }) => allows(remoteAddress));
     return trunk && { kind: "trunk", trunk: trunk.record };
   }
 
@@ -61,8 +60,7 @@ export class TrunkList {
   knows({ remoteAddress, tls }: PeerOfFlow): boolean {
     if (isLoopback(remoteAddress)) return true;
     const identities = tls?.identities ?? [];
-    const isOf = ({ record, ranges }: Trunk) =>
-      isNamed(record, identities) || isInRanges(remoteAddress, ranges);
+    const isOf = ({ record, allows }: Trunk) => isNamed(record, identities) || allows(remoteAddress);
     if (this.#trunks.some(isOf)) return true;
     void this.#fresh();
     return false;
@@ -99,7 +97,7 @@ export class TrunkList {
   async #read(): Promise<void> {
     try {
       const records = await this.#store.listTrunks();
-      this.#trunks = records.map((record) => ({ record, ranges: this.#rangesOf(record) }));
+      this.#trunks = records.map((record) => ({ record, allows: this.#filterOf(record) }));
       this.#users = records.flatMap(userOf);
     } catch (error) {
       this.#log.error({ error }, "calls: the trunks could not be read; the old list goes on serving");
@@ -107,13 +105,17 @@ export class TrunkList {
     this.#readAt = this.#clock.now(); // also after a failure: a flood of INVITEs must not become one of queries
   }
 
-  #rangesOf(trunk: TrunkRecord): readonly AddressRange[] {
-    return trunk.allowedAddresses.flatMap((text) => {
-      const range = parseAddressRange(text);
-      if (!range)
-        this.#log.warn({ trunkSid: trunk.sid, address: text }, "calls: a trunk's address cannot be read");
-      return range ?? [];
+  /** A range that cannot be read opens no door, and closes none of the others. */
+  #filterOf(trunk: TrunkRecord): (address: string) => boolean {
+    const filters = trunk.allowedAddresses.flatMap((text) => {
+      try {
+        return createAddressFilter([text]);
+      } catch (error) {
+        this.#log.warn({ trunkSid: trunk.sid, error }, "calls: a trunk's address cannot be read");
+        return [];
+      }
     });
+    return (address) => filters.some((allows) => allows(address));
   }
 }
 

@@ -1,4 +1,4 @@
-export { createAddressFilter } from "./address-filter.ts";
+export { createAddressFilter, isLoopback, numericAddress } from "./address-filter.ts";
 export { createSystemClock } from "./clock.ts";
 export {
   type ChosenPacketIo,
