@@ -5,9 +5,10 @@ import { decodePcmu, encodePcmu } from "@callfork/protocol/audio";
 import { createMediaPlane } from "@callfork/server/media";
 import { createResolver, createSipTransports, createSystemClock } from "@callfork/server/net";
 import { createUserAgent } from "@callfork/server/signalling";
-import { TestPhone } from "@callfork/testkit";
+import { TestPhone, type TestPhoneOptions } from "@callfork/testkit";
 import { createCalls, NO_PEER_CERTIFICATE } from "../../packages/server/src/calls/index.ts";
 import {
+  type ConnectorSettings,
   createRecordingClient,
   DEFAULT_CONNECTOR_SETTINGS,
   type RecordingClient,
@@ -54,9 +55,17 @@ export async function forked(
     firstPort = 31_400,
     answerTimeoutMs = 10_000,
     tls,
+    alice: aliceMore = {},
+    bob: bobMore = {},
+    settings = {},
   }: {
     readonly firstPort?: number;
     readonly answerTimeoutMs?: number;
+    /** Of the phones. */
+    readonly alice?: Partial<TestPhoneOptions>;
+    readonly bob?: Partial<TestPhoneOptions>;
+    /** Of the connector. */
+    readonly settings?: Partial<ConnectorSettings>;
     /** With a TLS listener, and these for it. */
     readonly tls?: { readonly certificate: string[]; readonly key: string[]; readonly ca: string };
   } = {},
@@ -126,7 +135,7 @@ export async function forked(
         username: null,
         password: null,
         ...NO_PEER_CERTIFICATE,
-        settings: DEFAULT_CONNECTOR_SETTINGS,
+        settings: { ...DEFAULT_CONNECTOR_SETTINGS, ...settings },
         dateCreated: 0,
         dateUpdated: 0,
       }),
@@ -142,8 +151,8 @@ export async function forked(
     limits: { answerTimeoutMs },
   });
   userAgent.attach({ onInvite: (invite) => calls.accept(invite) });
-  const alice = await TestPhone.open({ user: "alice", voice: voices[0] });
-  const bob = await TestPhone.open({ user: "bob", voice: voices[1] });
+  const alice = await TestPhone.open({ user: "alice", voice: voices[0], ...aliceMore });
+  const bob = await TestPhone.open({ user: "bob", voice: voices[1], ...bobMore });
   t.after(async () => {
     await Promise.all([alice.close(), bob.close()]);
     await calls.drain(0);

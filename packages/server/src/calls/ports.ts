@@ -162,11 +162,14 @@ export interface CallTap {
   readonly accountSid: string;
   /** The media leg of the party this call is with; undefined until media is set up. */
   mediaLeg(): number | undefined;
-  /** The codec that leg uses now, with payload type numbers as on the wire. */
+  /** The codecs that leg uses now, with payload type numbers as on the wire. */
   codecs(): readonly {
     readonly name: string;
     readonly clockRateHz: number;
+    /** Of packets to the party. */
     readonly payloadType: number;
+    /** Of packets from the party, where that is another one (RFC 3264 §5.1). */
+    readonly receivePayloadType?: number;
     readonly fmtp?: string;
   }[];
   /** Who is heard on "inbound": the party of this leg. */

@@ -50,12 +50,15 @@ export class Tap implements CallTap {
   codecs(): ReturnType<CallTap["codecs"]> {
     const line = this.#leg.media.line;
     if (!line) return [];
-    return [...line.codecs, ...line.telephoneEvents].map(({ name, clockRateHz, sendPayloadType, fmtp }) => ({
-      name,
-      clockRateHz,
-      payloadType: sendPayloadType,
-      ...(fmtp !== undefined && { fmtp }),
-    }));
+    return [...line.codecs, ...line.telephoneEvents].map(
+      ({ name, clockRateHz, sendPayloadType, receivePayloadType, fmtp }) => ({
+        name,
+        clockRateHz,
+        payloadType: sendPayloadType,
+        receivePayloadType,
+        ...(fmtp !== undefined && { fmtp }),
+      }),
+    );
   }
 
   direction(): ReturnType<CallTap["direction"]> {

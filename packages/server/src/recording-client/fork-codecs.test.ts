@@ -117,6 +117,15 @@ test("of two codecs that the call may use, one passes and the other becomes it: 
   assert.deepEqual(clocks.clockRatesHz, new Map([[0, 8000]]));
 });
 
+test("packets of either direction have the numbers of that direction", () => {
+  const carried = [{ ...OPUS, receivePayloadType: 96 }, PCMU];
+  const line = answered([OPUS]);
+  assert.deepEqual([...wayOf(line, carried, "inbound").payloadTypes], [[96, 111]]);
+  assert.deepEqual([...wayOf(line, carried, "outbound").payloadTypes], [[111, 111]]);
+  const [other] = wayOf(answered([PCMA]), carried, "inbound").transcodings!;
+  assert.deepEqual(other, { from: { ...OPUS, payloadType: 96 }, to: PCMA, packetTimeMs: 20 });
+});
+
 test("what can neither pass nor become anything is left out", () => {
   const way = wayOf(answered([PCMU]), [G729]);
   assert.deepEqual(way, { payloadTypes: new Map(), clockRateHz: 8000, codec: undefined });

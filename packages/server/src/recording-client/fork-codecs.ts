@@ -1,11 +1,18 @@
 import type { NegotiatedMedia } from "@callfork/protocol/offer-answer";
 import { type Codec, sameCodec } from "@callfork/protocol/sdp";
 import { type ForkConnection, type ForkTranscoding, isTranscodable } from "../media/index.ts";
+import type { TrackLabel } from "./tracks.ts";
+
+/** A codec of the call's leg, under the number that packets to its party have. */
+export interface CarriedCodec extends Codec {
+  /** Of packets from its party, where that is another one (RFC 3264 §5.1). */
+  readonly receivePayloadType?: number;
+}
 
 /** The codecs of a fork: what the call's leg carries, and what is offered to a recorder for it. */
 export interface ForkCodecs {
-  /** Those of the call's leg, under the numbers that its packets have; the one in use first. */
-  readonly carried: readonly Codec[];
+  /** Those of the call's leg; the one in use first. */
+  readonly carried: readonly CarriedCodec[];
   /** Of these what the connector lets be, as they are; then what they can be transcoded to, where they can. */
   readonly offered: readonly Codec[];
 }
@@ -32,7 +39,7 @@ const PACKET_TIMES_MS: readonly number[] = [10, 20, 40, 60];
  *
  * @param names - what the connector lets be offered, in its order; empty: everything
  */
-export function forkCodecsOf(carried: readonly Codec[], names: readonly string[]): ForkCodecs {
+export function forkCodecsOf(carried: readonly CarriedCodec[], names: readonly string[]): ForkCodecs {
   const wanted = names.map((name) => name.toUpperCase());
   const isWanted = ({ name }: Codec) => wanted.length === 0 || wanted.includes(name.toUpperCase());
   const passing = carried.filter(isWanted);
@@ -61,34 +68,44 @@ export type ForkWay = Pick<
   readonly codec: { readonly name: string; readonly transcodedFrom: string | null } | undefined;
 };
 
-/** @param line - agreed on with the recorder */
-export function wayOf(line: NegotiatedMedia, carried: readonly Codec[]): ForkWay {
+/**
+ * @param line - agreed on with the recorder
+ * @param track - whose packets: numbers may differ by direction
+ */
+export function wayOf(
+  line: NegotiatedMedia,
+  carried: readonly CarriedCodec[],
+  track: TrackLabel = "outbound",
+): ForkWay {
+  const numberOf = ({ payloadType, receivePayloadType = payloadType }: CarriedCodec): number =>
+    track === "inbound" ? receivePayloadType : payloadType;
   const payloadTypes = new Map<number, number>();
   const rates = new Map<number, number>();
   for (const codec of carried) {
     const same = line.codecs.filter((candidate) => sameCodec(candidate, codec));
     const match = same.find((each) => each.receivePayloadType === codec.payloadType) ?? same[0];
     if (match === undefined) continue;
-    payloadTypes.set(codec.payloadType, match.sendPayloadType);
-    rates.set(codec.payloadType, codec.clockRateHz);
+    payloadTypes.set(numberOf(codec), match.sendPayloadType);
+    rates.set(numberOf(codec), codec.clockRateHz);
   }
-  const passing = carried.filter(({ payloadType }) => payloadTypes.has(payloadType));
+  const passing = carried.filter((codec) => payloadTypes.has(numberOf(codec)));
   // One codec towards the recorder, whichever of its own the call uses.
   const target =
     line.codecs.find((codec) => isTranscodable(codec) && passing.some((one) => sameCodec(one, codec))) ??
     line.codecs.find(isTranscodable);
   const transcodings: ForkTranscoding[] = [];
   for (const codec of carried) {
-    if (target === undefined || payloadTypes.has(codec.payloadType) || !isTranscodable(codec)) continue;
+    if (target === undefined || payloadTypes.has(numberOf(codec)) || !isTranscodable(codec)) continue;
     const { sendPayloadType: payloadType, name, clockRateHz, channels, fmtp } = target;
+    const { receivePayloadType: _, ...from } = codec;
     transcodings.push({
-      from: codec,
+      from: { ...from, payloadType: numberOf(codec) },
       to: { payloadType, name, clockRateHz, channels, ...(fmtp !== undefined && { fmtp }) },
       packetTimeMs: packetTimeOf(line),
     });
   }
   const first = carried[0];
-  const becomes = transcodings.find(({ from }) => from.payloadType === first?.payloadType)?.to;
+  const becomes = transcodings.find(({ from }) => first && from.payloadType === numberOf(first))?.to;
   const clockRateHz = becomes?.clockRateHz ?? passing[0]?.clockRateHz ?? 8000;
   const others = [...rates].filter(([, rate]) => rate !== clockRateHz);
   return {

@@ -15,7 +15,7 @@ import {
 import type { CallTap } from "../calls/index.ts";
 import type { ForkConnection, MediaPort } from "../media/index.ts";
 import type { ReceivedPart } from "../signalling/index.ts";
-import { wayOf } from "./fork-codecs.ts";
+import { type CarriedCodec, wayOf } from "./fork-codecs.ts";
 import { isNumericAddress } from "./recorders.ts";
 import type { TrackLabel } from "./tracks.ts";
 
@@ -29,8 +29,8 @@ export interface TrackLine {
  * The codecs of the call's leg under its own numbers, so that packets can pass as they are. Telephone events are left
  * out, since they are never forwarded: a recorder need not wait for what does not come.
  */
-export function forkCodecs(tap: Pick<CallTap, "codecs">): readonly Codec[] {
-  const codecs = new Map<number, Codec>();
+export function forkCodecs(tap: Pick<CallTap, "codecs">): readonly CarriedCodec[] {
+  const codecs = new Map<number, CarriedCodec>();
   for (const codec of tap.codecs()) {
     if (isTelephoneEvent(codec) || codecs.has(codec.payloadType)) continue;
     codecs.set(codec.payloadType, { channels: channelsOf(codec.name), ...codec });
@@ -92,13 +92,14 @@ export function answerRecorder(offer: SessionDescription, options: ForkAnswerOpt
  */
 export function connectionOf(
   line: NegotiatedMedia,
-  carried: readonly Codec[],
+  carried: readonly CarriedCodec[],
   cname: string,
+  track?: TrackLabel,
 ): ForkConnection | undefined {
   const { remote, direction } = line;
   if (!line.accepted || remote === null || !isNumericAddress(remote.address)) return undefined;
   if (direction !== "sendonly" && direction !== "sendrecv") return undefined;
-  const { codec: _codec, ...way } = wayOf(line, carried);
+  const { codec: _codec, ...way } = wayOf(line, carried, track);
   const { address, rtpPort, rtcpPort } = remote;
   return {
     remote: { address, rtpPort, rtcpPort },

@@ -76,7 +76,7 @@ export class SessionMedia {
     if (codecs.carried.length === 0) return;
     const isChanged = JSON.stringify(codecs.carried) !== JSON.stringify(this.#codecs.carried);
     this.#codecs = codecs;
-    if (isChanged) this.#connect();
+    if (isChanged) this.#connect({ isAsked: false });
   }
 
   /** An offer of now would say something else than what was agreed on. */
@@ -152,16 +152,17 @@ export class SessionMedia {
     const { media, owner } = this.#options;
     this.#negotiated = negotiated;
     if (!owner.isPaused()) media.release();
-    this.#connect();
+    this.#connect({ isAsked: true });
   }
 
-  #connect(): void {
+  /** @param isAsked - the recorder has answered an offer with the present codecs */
+  #connect({ isAsked }: { readonly isAsked: boolean }): void {
     const { media, owner, log } = this.#options;
     for (const [index, { label, port }] of media.lines.entries()) {
       const line = this.#negotiated[index];
       if (port === undefined || line === undefined) continue;
       const { carried } = this.#codecs;
-      const connection = connectionOf(line, carried, owner.cname(label));
+      const connection = connectionOf(line, carried, owner.cname(label), label);
       if (!line.accepted) {
         media.closeTrack(label);
         log.warn({ track: label }, "siprec: the recorder does not take this track");
@@ -170,8 +171,8 @@ export class SessionMedia {
         media.pause(label);
         log.info({ track: label, direction: line.direction }, "siprec: nothing flows on this track for now");
       } else {
-        const { codec } = wayOf(line, carried);
-        this.#sayCodec(label, codec);
+        const { codec } = wayOf(line, carried, label);
+        if (isAsked) this.#sayCodec(label, codec);
         media.connect(label, connection, codec?.name);
       }
     }

@@ -221,7 +221,7 @@ export class TestPhone {
           codec = one;
           endpoint.change(this.#speech(one));
         }
-        endpoint.setRemote(remote.address, remote.port);
+        endpoint.setRemote(remote.address, remote.port, remote.payloadType);
         return remote;
       }
       return undefined;
@@ -345,7 +345,7 @@ class LivePhoneCall implements PhoneCall {
     if (response.status >= 300) throw new CallRefusedError(response.status, response.reason);
     const answer = remoteAudio(response.body, formatOf(codec));
     if (answer === undefined) throw new CallRefusedError(488, "an answer without audio");
-    this.#endpoint.setRemote(answer.address, answer.port);
+    this.#endpoint.setRemote(answer.address, answer.port, answer.payloadType);
     return answer.direction;
   }
 

@@ -38,7 +38,7 @@ export class RtpEndpoint {
   #timestamp = randomBytes(4).readUInt32BE();
   #audioOffset = 0;
   #ticker: NodeJS.Timeout | undefined;
-  #remote: { address: string; port: number } | undefined;
+  #remote: { address: string; port: number; payloadType: number | undefined } | undefined;
   #extendedHighest: number | undefined;
   #packetsSent = 0;
 
@@ -75,8 +75,9 @@ export class RtpEndpoint {
     return this.#packetsSent;
   }
 
-  setRemote(address: string, port: number): void {
-    this.#remote = { address, port };
+  /** @param payloadType - what it wants to see in our packets; ours when absent */
+  setRemote(address: string, port: number, payloadType?: number): void {
+    this.#remote = { address, port, payloadType };
   }
 
   /** Another codec from the next packet on; what was heard in the one before is forgotten. */
@@ -144,7 +145,7 @@ export class RtpEndpoint {
     const payload = this.#nextPayload();
     const packet = Buffer.alloc(RTP_HEADER + payload.length);
     packet[0] = 0x80;
-    packet[1] = payloadType | (marker ? 0x80 : 0);
+    packet[1] = (this.#remote?.payloadType ?? payloadType) | (marker ? 0x80 : 0);
     packet.writeUInt16BE(this.#sequence, 2);
     packet.writeUInt32BE(this.#timestamp, 4);
     packet.writeUInt32BE(this.#ssrc, 8);

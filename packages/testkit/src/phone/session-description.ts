@@ -66,6 +66,8 @@ export function phoneDescription(options: {
 export interface RemoteAudio {
   readonly address: string;
   readonly port: number;
+  /** The number that the other side wants to see in our packets (RFC 3264 §5.1). */
+  readonly payloadType: number;
   /** As the other side sees it. */
   readonly direction: Direction;
 }
@@ -83,7 +85,8 @@ export function remoteAudio(bytes: Uint8Array, { name }: PhoneFormat): RemoteAud
   const media = parsed.value.media.find((line) => line.kind === "audio" && line.port !== 0);
   const connection = media && connectionOf(parsed.value, media);
   if (media === undefined || connection === undefined) return undefined;
-  if (!codecsOf(media).some((offered) => offered.name.toUpperCase() === name.toUpperCase())) return undefined;
+  const codec = codecsOf(media).find((offered) => offered.name.toUpperCase() === name.toUpperCase());
+  if (codec === undefined) return undefined;
   const direction = directionOf(parsed.value, media);
-  return { address: hostOf(connection), port: media.port, direction };
+  return { address: hostOf(connection), port: media.port, payloadType: codec.payloadType, direction };
 }
