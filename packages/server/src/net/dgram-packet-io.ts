@@ -103,7 +103,7 @@ class DgramPacketIo implements PacketIo {
     };
     this.#ports[port.index] = port;
     socket.on("message", (message, from) => this.#onMessage(port, message, from));
-    socket.on("error", () => this.#onError(port));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#onError(port, error));
     return port.index;
   }
 
@@ -280,8 +280,8 @@ class DgramPacketIo implements PacketIo {
     this.#handlers?.onWake(now);
   }
 
-  #onError(port: Port): void {
-    if (!port.closed && port.connected) this.#handlers?.onUnreachable(port.index);
+  #onError(port: Port, { syscall }: NodeJS.ErrnoException): void {
+    if (!port.closed && port.connected) this.#handlers?.onUnreachable(port.index, syscall === "send");
   }
 
   /** `Socket.send` defers its system call by process.nextTick: what is queued here comes after all of this turn's. */

@@ -35,8 +35,12 @@ export interface PacketIoHandlers {
   onBatch(batch: PacketBatch): void;
   /** The time asked for by `wakeAt` has come. */
   onWake(now: Millis): void;
-  /** ICMP said that nobody listens at the port's exclusive peer. */
-  onUnreachable(port: PortIndex): void;
+  /**
+   * ICMP said that nobody listens at the port's exclusive peer.
+   *
+   * @param wasSending - the kernel said so instead of sending the next packet, so that this one has not left either
+   */
+  onUnreachable(port: PortIndex, wasSending: boolean): void;
 }
 
 export interface PacketIoCounters {

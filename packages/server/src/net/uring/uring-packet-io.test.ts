@@ -24,6 +24,8 @@ if (typeof found === "string" || refusal !== undefined) {
 } else {
   testPacketIo("uring", () => new UringPacketIo(found));
   testPacketIoUnderLoad("uring", () => new UringPacketIo(found));
+  const receiveBuffers = 64;
+  testPacketIoUnderLoad("uring with few buffers", () => new UringPacketIo(found, { receiveBuffers }));
   // Kernels before 6.13.
   testPacketIo("uring without fixed files", () => new UringPacketIo(found, { fixedFiles: false }));
   testFaults(found);

@@ -100,6 +100,8 @@ export class UringPacketIo implements PacketIo {
   readonly #sendFrom: number;
   readonly #sendTo: number;
   #sendAt: number;
+  /** Counts how often the room for sends was used anew. */
+  #generation = 0;
   #holds = 0;
   readonly #freeHolds: number[] = [];
   /** Addresses of the ports' peers. */
@@ -301,6 +303,7 @@ export class UringPacketIo implements PacketIo {
       SEGMENTS,
     );
     this.#words[at + WORD.userLow] = head;
+    this.#words[at + WORD.userHigh] = SEGMENTS | (this.#generation << 8);
   }
 
   close(index: PortIndex): Promise<void> {
@@ -385,7 +388,8 @@ export class UringPacketIo implements PacketIo {
     if (ring.pending > 0) return;
     this.#turns++;
     const count = this.#usedCount;
-    if (count === 0) return;
+    // Packets of the batch that is being collected or dealt with are still needed.
+    if (count === 0 || this.#batch.count > 0) return;
     for (let i = 0; i < count; i++) this.#buffers.giveBack(this.#used[i]!);
     this.#buffers.publish();
     this.#usedCount = 0;
@@ -395,20 +399,20 @@ export class UringPacketIo implements PacketIo {
     const ring = this.#ring;
     const words = ring.completions;
     const batch = this.#batch;
-    // What was reserved before is sent or given up, unless the kernel still has to take it.
-    if (ring.pending === 0) this.#sendAt = this.#sendFrom;
+    this.#freeSendRoom();
     for (let left = ring.completed; left > 0; left--) {
       const at = ring.oldest;
       const user = words[at]!;
       const result = words[at + 2]!;
       const flags = words[at + 3]!;
-      const kind = words[at + 1]!;
+      const kind = words[at + 1]! & 0xff;
+      const generation = words[at + 1]! >>> 8;
       ring.taken();
       if (kind === RECEIVE) {
         this.#onReceived(user, result, flags);
         if (batch.count === BATCH_PACKETS) this.#runBatch();
       } else if (kind === SEND) this.#onSendFailed(this.#ports[user], result);
-      else if (kind === SEGMENTS) this.#onSegmentsRefused(user, result);
+      else if (kind === SEGMENTS) this.#onSegmentsRefused(user, generation, result);
       else if (kind === LOOP) {
         this.#loopWatched = false;
         this.#loopReady = true;
@@ -427,7 +431,14 @@ export class UringPacketIo implements PacketIo {
     }
     if (this.#ring.completed === 0) return;
     this.#submit();
-    if (this.#ring.pending === 0) this.#sendAt = this.#sendFrom;
+    this.#freeSendRoom();
+  }
+
+  /** What was reserved is sent or given up, unless the kernel still has to take it. */
+  #freeSendRoom(): void {
+    if (this.#ring.pending > 0) return;
+    this.#sendAt = this.#sendFrom;
+    this.#generation = (this.#generation + 1) & 0xffffff;
   }
 
   #onReceived(index: PortIndex, result: number, flags: number): void {
@@ -466,19 +477,24 @@ export class UringPacketIo implements PacketIo {
     if (result === -abi.ENOBUFS) counters.receiveStarved++;
     else if (result === -abi.ENOMEM) this.#retryLater(port);
     else if (result !== -abi.EINTR && result !== -abi.EAGAIN && port.connected) {
-      this.#handlers?.onUnreachable(index);
+      this.#handlers?.onUnreachable(index, false);
     }
   }
 
   #onSendFailed(port: Port | undefined, result: number): void {
     if (result === -abi.EAGAIN || result === -abi.ENOBUFS) this.counters.sendOverflow++;
     else if (result === -abi.ECONNREFUSED && port?.connected === true) {
-      if (!port.closed) this.#handlers?.onUnreachable(port.index);
+      if (!port.closed) this.#handlers?.onUnreachable(port.index, true);
     } else this.counters.sendFailed++;
   }
 
   /** The way to that peer cannot do it, or its queue is full: from now on one by one, these packets too. */
-  #onSegmentsRefused(head: number, result: number): void {
+  #onSegmentsRefused(head: number, generation: number, result: number): void {
+    // `#takeCompletions` has just begun another.
+    if (generation !== ((this.#generation - 1) & 0xffffff)) {
+      this.counters.sendFailed++;
+      return;
+    }
     const view = this.#batch.view;
     const index = view.getUint32(head + SEGMENTS_HEAD_BYTES - 4, true);
     const port = this.#ports[index];
