@@ -1,6 +1,14 @@
 import type { Start } from "@callfork/protocol/twiml";
+import type { SiprecTrack } from "../calls/index.ts";
 import { PlatformError } from "../observe/index.ts";
 import { type Executor, NEXT, type VerbContext } from "./context.ts";
+
+const NO_CONNECTOR = 31940;
+const BAD_TRACK = 31941;
+/** Of these a refused fork is made, with a row and `siprec-error` (its parameters and callback can be read). */
+const TOLD_FAULTS: ReadonlySet<number> = new Set([NO_CONNECTOR, BAD_TRACK]);
+/** Refused as any track that is none: the document's own word is in the alert. */
+const UNREADABLE_TRACK = "unreadable" as SiprecTrack;
 
 /**
  * Begins forks and goes on at once: a fork is durable when this returns, its recorder is called meanwhile. A fork that
@@ -8,9 +16,11 @@ import { type Executor, NEXT, type VerbContext } from "./context.ts";
  */
 export const start: Executor<Start> = async ({ nouns }, { call, forks, resolve, alert }) => {
   for (const siprec of nouns) {
-    if (siprec.fault) continue;
+    // What is wrong in itself has had its alert; whoever waits for callbacks hears of it as of any refused fork.
+    const isRefused = siprec.fault !== undefined;
+    if (isRefused && !TOLD_FAULTS.has(siprec.fault.code)) continue;
     if (siprec.status === "in-progress") {
-      await resume(siprec.name ?? "", { call, forks, alert });
+      if (!isRefused) await resume(siprec.name ?? "", { call, forks, alert });
       continue;
     }
     const callback = siprec.statusCallback === undefined ? undefined : resolve(siprec.statusCallback);
@@ -21,7 +31,7 @@ export const start: Executor<Start> = async ({ nouns }, { call, forks, resolve, 
       await forks().start(call.sid, {
         name: siprec.name ?? null,
         connectorName: siprec.connectorName === "" ? null : siprec.connectorName,
-        track: siprec.track,
+        track: siprec.fault?.code === BAD_TRACK ? UNREADABLE_TRACK : siprec.track,
         ...(siprec.edge !== undefined && { edge: siprec.edge }),
         statusCallback: callback ?? null,
         statusCallbackMethod: siprec.statusCallbackMethod,
@@ -30,7 +40,7 @@ export const start: Executor<Start> = async ({ nouns }, { call, forks, resolve, 
       });
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
-      alert(error.publicCode, "error", `<Siprec>: ${error.message}`);
+      if (!isRefused) alert(error.publicCode, "error", `<Siprec>: ${error.message}`);
     }
   }
   return NEXT;

@@ -45,6 +45,7 @@ class Desk {
   readonly dialled: DialOptions[] = [];
   readonly played: Int16Array[] = [];
   forkError: PlatformError | undefined;
+  refuse: ((options: SiprecStart) => PlatformError | undefined) | undefined;
   dialResult: DialResult = {
     dialCallSid: "CA2",
     dialCallStatus: "completed",
@@ -68,6 +69,8 @@ class Desk {
           start: async (_callSid, options) => {
             this.did.push(`start ${options.name ?? "-"}`);
             if (this.forkError) throw this.forkError;
+            const refusal = this.refuse?.(options);
+            if (refusal) throw refusal;
             this.forks.push(options);
             return undefined as never;
           },
@@ -291,12 +294,29 @@ test("a fork that cannot begin is an alert, and the call goes on", async () => {
   assert.equal(desk.alerts[0]!.callSid, "CA1");
 });
 
-test("a bad track is told with its own code, and that fork is not started", async () => {
-  const desk = await new Desk().run(
-    '<Start><Siprec connectorName="rec" track="sideways"/></Start><Pause length="1"/>',
-  );
-  assert.deepEqual(desk.did, ["pause 1", "hangup"]);
-  assert.deepEqual(desk.codes, ["31941 error"]);
+test("a bad track, or no connector: one alert with its own code, and a refused fork that tells its callback", async () => {
+  for (const [attributes, code] of [
+    ['connectorName="rec" track="sideways"', 31941],
+    ['name="mine"', 31940],
+  ] as const) {
+    const desk = new Desk();
+    const asked: SiprecStart[] = [];
+    desk.refuse = (options) => {
+      asked.push(options);
+      return new ForkError(code, "refused");
+    };
+    await desk.run(
+      `<Start><Siprec ${attributes} statusCallback="http://a.example/s"/></Start><Pause length="1"/>`,
+    );
+    assert.equal(desk.did.at(-2), "pause 1");
+    assert.deepEqual(desk.codes, [`${code} error`]);
+    const [start] = asked;
+    assert.equal(start?.statusCallback, "http://a.example/s");
+    assert.equal(start?.origin, "twiml");
+    if (code === 31941)
+      assert.ok(!["inbound_track", "outbound_track", "both_tracks"].includes(String(start?.track)));
+    else assert.equal(start?.connectorName, null);
+  }
 });
 
 test("what the platform cannot do is a warning with its place, and the rest is done", async () => {
