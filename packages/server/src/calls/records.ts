@@ -161,6 +161,8 @@ export interface SiprecAttempt {
   /** From docs/errors.md. */
   readonly errorCode: number | null;
   readonly reason: string | null;
+  /** Call-ID of the recording session, where there was one: the recorder knows it by that. */
+  readonly callId?: string;
 }
 
 export interface SiprecTrackReport {

@@ -69,7 +69,8 @@ export class ForkRecorders {
     const events = {
       onAnswered: (session: RecordingSession) => {
         this.#rota.answered();
-        const details = { sipStatus: 200, errorCode: null, reason: null };
+        const { callId } = session.dialog;
+        const details = { sipStatus: 200, errorCode: null, reason: null, callId };
         report.attempted({ recorder: recorder.shownUri, result: "answered", ...details });
         outcome.onAnswered(session);
       },

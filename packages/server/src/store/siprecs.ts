@@ -30,7 +30,18 @@ export function siprecsTable({ engine }: StoreContext, outbox: OutboxTable): Sip
         .insertInto("siprec_sessions")
         .values(row)
         .onConflict((conflict) => conflict.column("sid").doUpdateSet(row));
-      await engine.atomically([upsert, ...outbox.inserts(callbacks)]);
+      const dialogs = record.detail.attempts.flatMap(({ callId }) =>
+        callId === undefined
+          ? []
+          : [{ call_id: callId, siprec_sid: record.sid, connector_name: record.connectorName }],
+      );
+      const known = dialogs.map((dialog) =>
+        db
+          .insertInto("recording_dialogs")
+          .values(dialog)
+          .onConflict((conflict) => conflict.doNothing()),
+      );
+      await engine.atomically([upsert, ...known, ...outbox.inserts(callbacks)]);
       outbox.added(callbacks);
     },
     findSiprec: find,

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { converse } from "../interop/support/conversation.ts";
+import { recordedBothVoices } from "../interop/support/recorded.ts";
+import { scratchFolder } from "../interop/support/scratch.ts";
+import { TestServer, type TestServerOptions } from "../interop/support/server.ts";
+import { encodedVoice } from "../interop/support/voices.ts";
+import { until } from "../interop/support/waiting.ts";
+
+interface Kept {
+  readonly sid: string;
+  readonly encrypted: boolean;
+  readonly storage: string;
+  readonly participants: readonly { readonly aor: string; readonly name: string | null }[];
+  readonly extension_data: object;
+  readonly legal_hold: object | null;
+}
+
+/** A call of two seconds, forked to the server's own recorder. */
+async function recorded(t: TestContext, server: TestServer): Promise<Kept> {
+  await server.connector("own", server.recorderUri);
+  const { alice, bob } = await converse(t, server, {
+    verbs: '<Start><Siprec connectorName="own"><Parameter name="Order" value="4711"/></Siprec></Start>',
+  });
+  await until("both having been heard", () => alice.heard().packets > 100 && bob.heard().packets > 100);
+  await alice.hangUp();
+  const { sid } = await recordedBothVoices(server);
+  return server.get<Kept>(`/v1/Recordings/${sid}`);
+}
+
+/** Every octet below a folder. */
+function everything(folder: string): Buffer {
+  const files = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((one) => one.isFile());
+  return Buffer.concat(files.map((one) => readFileSync(join(one.parentPath, one.name))));
+}
+
+async function refusal(server: TestServer, method: string, path: string): Promise<string> {
+  return server.request(method, path).then(
+    () => "granted",
+    (error: Error) => error.message,
+  );
+}
+
+const sealing: TestServerOptions = { env: { CALLFORK_RECORDINGS_ENCRYPTION: "true" } };
+
+test("[R7866-12.4-1] an encrypted recording: heard through the server, opaque on the disk, found, held, deleted", async (t) => {
+  const server = await TestServer.start(t, sealing);
+  const recording = await recorded(t, server);
+  const path = `/v1/Recordings/${recording.sid}`;
+  assert.deepEqual([recording.encrypted, recording.storage], [true, "disk"]);
+  const folder = join(server.dataDir, "recordings", recording.sid);
+  const octets = everything(folder);
+  assert.ok(octets.length > 20_000);
+  const voice = Buffer.from(encodedVoice("alice")).subarray(8_000, 8_064);
+  assert.equal(octets.indexOf(voice), -1);
+  assert.equal(octets.indexOf("RIFF"), -1);
+  const database = everything(server.dataDir);
+  assert.equal(database.indexOf("urn:ietf:params:xml:ns:recording"), -1, "documents are sealed too");
+  assert.match(
+    Buffer.from(await server.bytes(`${path}/Metadata.xml`)).toString(),
+    /urn:ietf:params:xml:ns:recording/,
+  );
+
+  for (const [query, count] of [
+    ["ExtensionData.order=4711", 1],
+    ["ExtensionData.order=4712", 0],
+    ["Connector=own", 1],
+    ["Connector=other", 0],
+    ["Label=inbound&Number=alice", 1],
+  ] as const) {
+    const { recordings } = await server.get<{ recordings: Kept[] }>(`/v1/Recordings?${query}`);
+    assert.equal(recordings.length, count, query);
+  }
+
+  await server.post(path, { LegalHold: "true", HoldReason: "case 7" });
+  assert.match(await refusal(server, "DELETE", path), /409 .*98022/);
+  await server.post(path, { LegalHold: "false" });
+  await server.request("DELETE", path);
+  assert.throws(() => readdirSync(folder), { code: "ENOENT" });
+  assert.match(await refusal(server, "GET", `${path}/Media.wav`), /404/);
+  const { audit } = await server.get<{ audit: { action: string }[] }>(`${path}/Audit`);
+  const actions = audit.map(({ action }) => action);
+  assert.deepEqual(actions.slice(0, 3), ["deleted", "released", "held"]);
+  assert.ok(actions.includes("heard") && actions.includes("metadata-read"));
+});
+
+test("[R7866-12.4-1] an encrypted recording survives kill -9 with all but its last second", async (t) => {
+  const dataDir = join(scratchFolder("sealed"), "data");
+  const first = await TestServer.start(t, { ...sealing, dataDir });
+  await first.connector("own", first.recorderUri);
+  const { alice } = await converse(t, first, { verbs: '<Start><Siprec connectorName="own"/></Start>' });
+  await until("three seconds", () => alice.heard().packets > 150);
+  await first.child.stop("SIGKILL");
+  const second = await TestServer.start(t, { ...sealing, dataDir });
+  const { recordings } = await second.get<{
+    recordings: { sid: string; status: string; duration_ms: number }[];
+  }>("/v1/Recordings");
+  assert.equal(recordings[0]?.status, "interrupted");
+  assert.ok(recordings[0].duration_ms >= 1_500, `${recordings[0].duration_ms} ms are there`);
+  const wav = await second.bytes(`/v1/Recordings/${recordings[0].sid}/Media.wav`);
+  assert.ok(wav.length > 44 + 1.5 * 8_000 * 4);
+});
+
+test("[R7866-12.4-2] pseudonyms instead of people, nothing from vendors, no documents", async (t) => {
+  const env = { CALLFORK_RECORDINGS_PARTICIPANTS: "hash", CALLFORK_RECORDINGS_EXTENSION_DATA: "drop" };
+  const server = await TestServer.start(t, { env });
+  const recording = await recorded(t, server);
+  assert.equal(recording.participants.length, 2);
+  for (const { aor, name } of recording.participants) {
+    assert.match(aor, /^pseudonym:/);
+    assert.equal(name, null);
+  }
+  assert.deepEqual(recording.extension_data, {});
+  assert.match(await refusal(server, "GET", `/v1/Recordings/${recording.sid}/Metadata.xml`), /404/);
+  const { aor } = recording.participants[0]!;
+  const { recordings } = await server.get<{ recordings: Kept[] }>(`/v1/Recordings?Number=${aor}`);
+  assert.equal(recordings.length, 1);
+});
