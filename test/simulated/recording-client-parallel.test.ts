@@ -4,7 +4,7 @@ import {
   type ConnectorSettings,
   DEFAULT_CONNECTOR_SETTINGS,
 } from "../../packages/server/src/recording-client/index.ts";
-import { parameterOf, RECORDER, RecordingWorld } from "./recording-world.ts";
+import { ACCOUNT, CALL, parameterOf, RECORDER, RecordingWorld } from "./recording-world.ts";
 
 const SECOND = "10.0.0.10";
 const THIRD = "10.0.0.11";
@@ -169,7 +169,12 @@ test("[R7245-3.2-2] mandatory, and nobody answers: the call goes on with an aler
     assert.equal(told[0]!.resourceSid, rowOf(w, "archive").sid);
     assert.equal(rowOf(w, "archive").detail.policy, "mandatory");
     assert.equal(rowOf(w, "recorder").detail.policy, "optional");
-    assert.equal(announced.length, onUnrecorded === "announce" ? 1 : 0);
+    assert.deepEqual(
+      announced,
+      onUnrecorded === "announce"
+        ? [{ accountSid: ACCOUNT, callSid: CALL, audio: "http://app.example.com/sorry.wav" }]
+        : [],
+    );
     assert.equal(w.call.hangups, onUnrecorded === "end-call" ? 1 : 0);
     assert.equal(w.store.rows.get(sid)!.status, "in-progress");
   }
@@ -197,6 +202,32 @@ test("mandatory and optional: who is not needed is not missed, nor one that is s
     other.w.alerts.filter(({ errorCode }) => errorCode === 98010),
     [],
   );
+});
+
+test("an announcement that cannot be had becomes three falling tones", async () => {
+  const told: unknown[] = [];
+  const w = new RecordingWorld({
+    client: {
+      announce: async ({ audio }) => {
+        told.push(audio);
+        if (typeof audio === "string") throw new Error("404");
+      },
+    },
+  });
+  const wish = {
+    policy: "mandatory",
+    onUnrecorded: "announce",
+    announcementUrl: "http://a.example/x.wav",
+  } as const;
+  w.connector({ settings: { ...DEFAULT_CONNECTOR_SETTINGS, ...wish } });
+  w.recorder().answering = (invite) => invite.reject(486);
+  await w.start();
+  await w.advance(500);
+  assert.equal(told[0], "http://a.example/x.wav");
+  const tones = told[1];
+  assert.ok(tones instanceof Int16Array);
+  assert.equal(tones.length, 7_200);
+  assert.ok(Math.max(...tones) > 4_000 && Math.max(...tones) < 8_000);
 });
 
 test("mandatory with a limit: the call is ended when it went unrecorded for so long, at its start and in its middle, and not before", async () => {

@@ -185,6 +185,7 @@ async function compose(
     log,
     alerts,
   });
+  const policy = recordingPolicy({ config, fetcher, clock, forks: () => recordingClient! });
   const calls = createCalls({
     userAgent,
     media,
@@ -199,7 +200,7 @@ async function compose(
     authenticator: entrance.authenticator,
     transfers: config.sip.transfers,
     srtpPolicy: config.sip.srtp,
-    recording: recordingPolicy({ config, fetcher, clock, forks: () => recordingClient! }),
+    recording: policy,
     onRefused: (refusal) => metrics.sipRefusedTotal.inc({ reason: refusal.cause }),
     onEnded: (call) => metrics.callsTotal.inc({ direction: call.direction, status: call.status }),
   });
@@ -218,6 +219,11 @@ async function compose(
     defaultTrack: config.siprec.defaultTrack,
     extensionNamespace: config.siprec.extensionNamespace,
     unsecuredCopies: config.siprec.unsecuredCopies,
+    announce: async ({ accountSid, callSid, audio }) => {
+      const isUrl = typeof audio === "string";
+      const samples = isUrl ? await policy.announcement({ accountSid, callSid, url: audio }) : audio;
+      await calls.announce(callSid, samples);
+    },
     edges: clientEdges(config),
     onStarted: () => metrics.siprecSessionsLive.inc(),
     onEnded: (result, wasStarted) => {

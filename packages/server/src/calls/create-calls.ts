@@ -113,6 +113,17 @@ class Room implements CallRoom {
     return queued;
   }
 
+  async announce(callSid: string, samples: Int16Array): Promise<void> {
+    const call = this.#house.find(callSid);
+    const parties = [call, call?.conversation?.otherOf(call)];
+    await Promise.all(
+      parties.map(async (party) => {
+        const port = party?.leg.answered ? party.leg.media.port : undefined;
+        if (port) await this.#house.media.play(port.id, { samples, loop: 1, isAnnouncement: true });
+      }),
+    );
+  }
+
   find(callSid: string): CallControl | undefined {
     return this.#house.find(callSid);
   }

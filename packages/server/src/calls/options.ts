@@ -85,6 +85,11 @@ export interface CallRoom extends Calls {
    * or refuses it. Never throws.
    */
   accept(invite: IncomingInvite): void;
+  /**
+   * Plays linear PCM at 8 kHz mono to everybody who talks in a live call, once, in place of what they hear otherwise.
+   * Resolves at its end. Parties that speak no G.711 do not hear it.
+   */
+  announce(callSid: string, samples: Int16Array): Promise<void>;
   /** Reads the trunks and sets calls to failed that a dead process left live. Call it once, before `accept`. */
   start(): Promise<void>;
   /** Whether a peer may send calls, by its address or certificate; unknown ones are looked up for the next time. */

@@ -33,11 +33,11 @@ export interface RecordingClientOptions {
    */
   readonly unsecuredCopies?: "warn" | "refuse";
   readonly limits?: Partial<RecordingClientLimits>;
-  /** Says something to everybody in a call: a WAV file, or three falling tones. Without it nothing is said. */
+  /** Says something to everybody in a call: a URL of audio, or linear PCM at 8 kHz. Without it nothing is said. */
   readonly announce?: (announcement: {
     readonly accountSid: string;
     readonly callSid: string;
-    readonly url: string | null;
+    readonly audio: string | Int16Array;
   }) => Promise<void>;
   /** For metrics: a recorder answered; a fork is over. */
   readonly onStarted?: () => void;

@@ -1,5 +1,6 @@
 import type { SiprecRecord } from "../calls/index.ts";
 import type { ClientContext } from "./context.ts";
+import { fallingTones } from "./falling-tones.ts";
 import type { ConnectorSettings } from "./ports.ts";
 import { UNRECORDED_CODE } from "./recorder-failure.ts";
 
@@ -30,6 +31,13 @@ export function unrecordedCall(
   const failed = (error: unknown) => log.error({ err: error }, `siprec: ${onUnrecorded} failed`);
   if (onUnrecorded === "end-call") call.hangup().catch(failed);
   else if (onUnrecorded === "announce") {
-    context.announce?.({ accountSid, callSid, url: announcementUrl }).catch(failed);
+    const audio = announcementUrl ?? fallingTones();
+    context.announce?.({ accountSid, callSid, audio }).catch((error: unknown) => {
+      failed(error);
+      // Its parties have to hear something.
+      if (announcementUrl !== null) {
+        void context.announce?.({ accountSid, callSid, audio: fallingTones() }).catch(failed);
+      }
+    });
   }
 }
