@@ -9,8 +9,11 @@ import { aims, table } from "./forked-calls/tables.ts";
 /** Other benchmarks, by the word behind `npm run bench --`. */
 const OTHERS: Readonly<Record<string, string>> = {
   sip: "./sip-parse.ts",
+  calls: "./calls.ts",
   srtp: "./srtp.ts",
   packets: "./packet-path.ts",
+  recorder: "./recorder.ts",
+  transcoding: "./transcoding.ts",
 };
 const word = process.argv[2] ?? "";
 if (Object.hasOwn(OTHERS, word)) {
@@ -63,8 +66,14 @@ if (values.help === true) {
 npm run bench -- sip [CPU seconds of a round] [rounds]
   SIP messages parsed and written beside sip, sip.js and jssip; what each lets through of malformed messages
 
+npm run bench -- calls [--rates 25,50,100] [--seconds 8] [--rounds 3] [--devices callfork,kamailio]
+  calls per second between two SIPps and CPU per call, beside Kamailio as a proxy
+
 npm run bench -- srtp [CPU seconds per figure]
   SRTP packets protected and unprotected beside werift-rtp
+
+npm run bench -- recorder [--recordings 100,250,500] [--seconds 10] [--rounds 1] [--io dgram|uring] [--soak]
+  recordings of two G.711 streams, every file compared octet by octet; --soak: ten minutes of two hundred
 
 npm run bench -- packets [calls] [rounds]
   what TypeScript does with a packet: relay, fork, statistics; without sockets`);

@@ -10,6 +10,8 @@ import type { WarningCode, Warnings } from "./warnings.ts";
 const LOSS_THRESHOLD = 0.01;
 /** And before somebody is to be told. */
 const LOSS_ALERT_THRESHOLD = 0.05;
+/** Shorter tracks are silent without anybody being amiss. */
+const SILENT_FROM_MS = 5_000;
 /** How much longer or shorter than the session a recording may be: this, or a part of it. */
 const DURATION_TOLERANCE_MS = 3_000;
 const DURATION_TOLERANCE = 0.05;
@@ -35,9 +37,9 @@ export function conclude(
   for (const track of tracks) {
     const summary = summaries.get(track);
     packets += summary?.packets ?? 0;
-    if (summary !== undefined) noteTrack(track.label, summary, warnings, alertMedia);
+    if (summary !== undefined) noteTrack(track, summary, warnings, alertMedia);
   }
-  noteStreams(tracks, knowledge, warnings);
+  noteStreams(tracks, knowledge, warnings, alertMedia);
   if (dialogEnd.cause !== "bye") {
     const [code, message] = DIALOG_ENDS[dialogEnd.cause];
     warnings.add(code, message);
@@ -59,12 +61,18 @@ const DIALOG_ENDS: Readonly<Record<Exclude<DialogEnd["cause"], "bye">, readonly 
 };
 
 function noteTrack(
-  label: string,
+  { label, kind, clockRateHz }: RecordedTrack,
   summary: TrackSummary,
   warnings: Warnings,
   alertMedia: (text: string) => void,
 ): void {
-  const { lost, expected, ignored, sourceChanges } = summary;
+  const { lost, expected, ignored, sourceChanges, samples, silentSamples, quietSamples } = summary;
+  const lastedMs = (samples * 1_000) / clockRateHz;
+  if (kind === "audio" && lastedMs >= SILENT_FROM_MS && silentSamples + quietSamples >= samples) {
+    const text = `track ${label}: packets came, but nobody is heard in ${Math.round(lastedMs / 1_000)} s`;
+    warnings.add("TRACK_SILENT", text);
+    alertMedia(text);
+  }
   if (lost > expected * LOSS_THRESHOLD) {
     const percent = ((100 * lost) / expected).toFixed(1);
     const text = `track ${label}: ${lost} of ${expected} packets were lost (${percent} %)`;
@@ -122,14 +130,22 @@ function noteDuration(
   alertMedia(text);
 }
 
-/** Tracks that metadata says nothing about, when it says anything. */
+/** Tracks that metadata says nothing about, when it says anything, and streams of which nothing was recorded. */
 function noteStreams(
   tracks: readonly RecordedTrack[],
   { state, bindings }: Knowledge,
   warnings: Warnings,
+  alertMedia: (text: string) => void,
 ): void {
   if (!state.hasSnapshot) return;
-  const known = new Set(streamsOf(state).map(({ streamId }) => bindings.get(objectIdKey(streamId))));
+  const streams = streamsOf(state);
+  for (const { streamId, label } of streams) {
+    // A line that stayed silent is told of by itself (NO_RTP).
+    if (bindings.get(objectIdKey(streamId)) !== undefined) continue;
+    const text = `the metadata names stream ${label ?? streamId}, which was on no line that was recorded`;
+    if (warnings.add("METADATA_WITHOUT_RECORDING", text)) alertMedia(text);
+  }
+  const known = new Set(streams.map(({ streamId }) => bindings.get(objectIdKey(streamId))));
   for (const track of tracks) {
     if (!known.has(track)) {
       warnings.add("LINE_WITHOUT_STREAM", `track ${track.label}: no stream of the metadata is on it`);

@@ -29,13 +29,11 @@ import { RecordingNotes } from "./recording-notes.ts";
 import { answerOf, rejectInvite } from "./refuse.ts";
 import { SnapshotRequest } from "./snapshot-request.ts";
 import { nextRecordingState, type RecordingInput, type RecordingState } from "./state.ts";
+import { RowKeeper, Steps } from "./steps.ts";
 import { bridgeReference, relatedFilters } from "./stitching/belonging.ts";
 import type { TrackWriter } from "./tracks/writer.ts";
 import type { TrackSummary } from "./tracks/writer-messages.ts";
 import type { WarningCode } from "./warnings.ts";
-
-/** Requests of one recording client that may wait for those before them. */
-const MAX_WAITING = 32;
 
 export interface RecordingOptions {
   readonly sid: string;
@@ -65,10 +63,9 @@ export class Recording {
   readonly #metadata: MetadataLog;
   #state: RecordingState = "Answering";
   #dialog: SipDialog | undefined;
-  /** Requests, saving and closing happen one after the other, in the order they came. */
-  #queue: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
-  #saveAsked = false;
+  /** Requests, saving and closing. */
+  readonly #steps: Steps;
+  readonly #keeper: RowKeeper;
   #offered = false;
   #parties: readonly IdentifiedParty[] = [];
   #cut: WarningCode | undefined;
@@ -85,6 +82,10 @@ export class Recording {
     const { invite } = options;
     this.#log = house.log.child({ callId: invite.callId, recordingSid: this.sid });
     this.#startTime = house.clock.wallNow();
+    this.#steps = new Steps(this.#log);
+    this.#keeper = new RowKeeper(house.clock, this.#steps, async () => {
+      if (this.#state === "Recording") await this.#save(undefined, undefined);
+    });
     this.#metadata = new MetadataLog(this.sid);
     this.live = new RecordingSource({
       recordingSid: this.sid,
@@ -97,7 +98,7 @@ export class Recording {
       sid: this.sid,
       live: this.live,
       isRecording: () => this.#state === "Recording",
-      onChanged: () => this.#saveSoon(),
+      onChanged: () => this.#state === "Recording" && this.#keeper.soon(),
       onCut: (why) => {
         this.#cut ??= why;
       },
@@ -201,7 +202,7 @@ export class Recording {
     this.#house.onStarted();
     this.#options.onAnswered();
     // After the 200: what is refused or cancelled until then was no recording.
-    void this.#enqueue(async () => {
+    void this.#steps.add(async () => {
       await this.#stitch();
       await this.#house.saveWithNews(await this.record());
     }, undefined);
@@ -239,16 +240,16 @@ export class Recording {
 
   #attach(dialog: SipDialog): void {
     const take = (request: SipRequest, parts: readonly ReceivedPart[]): Promise<DialogAnswer> =>
-      this.#enqueue(() => this.#take(request, parts), { status: 500 });
+      this.#steps.add(() => this.#take(request, parts), { status: 500 });
     dialog.attach({
       onAcknowledged: (_ack, parts) => {
-        if (this.#offered) void this.#enqueue(async () => this.#takeAnswer(parts), undefined);
+        if (this.#offered) void this.#steps.add(async () => this.#takeAnswer(parts), undefined);
         this.#snapshot?.ask();
       },
       onReinvite: take,
       onUpdate: take,
       onEnded: (why) => {
-        if (this.#advance("dialogEnded")) void this.#enqueue(() => this.#close(why), undefined, true);
+        if (this.#advance("dialogEnded")) void this.#steps.add(() => this.#close(why), undefined, true);
       },
     });
   }
@@ -277,7 +278,7 @@ export class Recording {
     if (prepared !== undefined) this.#lines.commit(prepared);
     if (metadata !== undefined) {
       this.#metadata.commit(metadata);
-      void this.#enqueue(async () => {
+      void this.#steps.add(async () => {
         await this.#stitch();
         if (this.#partOf !== undefined) await this.#save(undefined, undefined);
       }, undefined);
@@ -336,6 +337,7 @@ export class Recording {
   }
 
   async #close(why: DialogEnd): Promise<void> {
+    this.#keeper.stop();
     this.#snapshot?.cancel();
     const time = this.#house.clock.wallNow();
     // RFC 8068 §3.2.4 puts metadata into BYE, which RFC 7866 §9.1 does not foresee.
@@ -370,27 +372,6 @@ export class Recording {
     this.#advance("closed");
     this.#log.info({ status, durationMs: record.durationMs, cause: why.cause }, "recording ended");
     this.#options.onClosed(record);
-  }
-
-  /** The row again, so that a crash finds when tracks started; many askers get one. */
-  #saveSoon(): void {
-    if (this.#saveAsked || this.#state !== "Recording") return;
-    this.#saveAsked = true;
-    void this.#enqueue(async () => {
-      this.#saveAsked = false;
-      if (this.#state === "Recording") await this.#save(undefined, undefined);
-    }, undefined);
-  }
-
-  #enqueue<T>(job: () => Promise<T>, otherwise: T, always = false): Promise<T> {
-    if (this.#waiting >= MAX_WAITING && !always) return Promise.resolve(otherwise);
-    this.#waiting++;
-    const done = this.#queue.then(job).catch((error: unknown) => {
-      this.#log.error({ err: error }, "a step of a recording failed");
-      return otherwise;
-    });
-    this.#queue = done.then(() => void this.#waiting--);
-    return done;
   }
 
   async #summaries(): Promise<ReadonlyMap<RecordedTrack, TrackSummary>> {

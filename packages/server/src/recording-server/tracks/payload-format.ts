@@ -45,6 +45,14 @@ export function ticksOf(format: PayloadFormat, payload: Uint8Array): number | un
     case "G729D":
       // RFC 3551 §4.5.6: frames of 10 octets for 10 ms; the last may be comfort noise, of 2.
       return (Math.floor(payload.length / 10) + (payload.length % 10 > 0 ? 1 : 0)) * 80;
+    case "G723":
+      // RFC 3551 §4.5.3: 30 ms in 24, 20 or 4 octets, by the two lowest bits of the first.
+      return g723Frames(payload) * 240;
+    case "G726-16":
+    case "G726-24":
+    case "G726-32":
+    case "G726-40":
+      return (payload.length * 8) / (Number(codec.slice(5)) / 8);
     case "GSM":
       return Math.floor(payload.length / 33) * 160;
     case "ILBC":
@@ -52,6 +60,12 @@ export function ticksOf(format: PayloadFormat, payload: Uint8Array): number | un
     default:
       return undefined;
   }
+}
+
+function g723Frames(payload: Uint8Array): number {
+  let frames = 0;
+  for (let at = 0; at < payload.length; frames++) at += [24, 20, 4, 1][payload[at]! & 3]!;
+  return frames;
 }
 
 /** Octets a tick where a payload may be cut anywhere; undefined where it consists of frames. */

@@ -6,6 +6,8 @@ import type { WriterCommand, WriterReport } from "./writer-messages.ts";
 
 /** `kill -9` loses what is buffered here and no more. */
 const FLUSH_INTERVAL_MS = 500;
+/** With no more tracks than so many, what came is written at once. */
+const FEW_TRACKS = 16;
 /** Tracks are flushed in so many groups, one after the other, so that the disk has work all the time. */
 const FLUSH_GROUPS = 10;
 
@@ -120,7 +122,10 @@ function read(batch: unknown): void {
     track.take(isRtcp ? "rtcp" : "rtp", bytes, arrivalTime);
     touched.add(track);
   });
-  for (const track of touched) track.settle();
+  for (const track of touched) {
+    track.settle();
+    if (tracks.size <= FEW_TRACKS) track.flush();
+  }
   touched.clear();
 }
 
