@@ -59,6 +59,7 @@ export interface ConnectorSettings {
   readonly unrecordedLimitSeconds: number | null;
   readonly announcementUrl: string | null;
   readonly recorderStarts: boolean;
+  readonly packetBatching: boolean;
 }
 
 export type ConnectorChange = {

@@ -21,8 +21,14 @@ export interface ForkMediaOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly labels: readonly TrackLabel[];
-  /** ICMP said that nobody listens at the recorder's port; once a second at most. */
-  readonly onUnreachable: (label: TrackLabel) => void;
+  /** Packets may wait for each other: see `ForkConnection.batching`. */
+  readonly batching?: boolean;
+  /**
+   * ICMP said that nobody listens at the recorder's port; once a second at most.
+   *
+   * @param delivered - packets of the track that were sent before, as far as is known
+   */
+  readonly onUnreachable: (label: TrackLabel, delivered: number | undefined) => void;
   /** The worker died, and the ports with it. */
   readonly onLost: () => void;
 }
@@ -113,7 +119,8 @@ export class ForkMedia {
     this.#fenced = false;
   }
 
-  #start(label: TrackLabel, connection: ForkConnection): void {
+  #start(label: TrackLabel, wanted: ForkConnection): void {
+    const connection = { ...wanted, batching: this.#options.batching !== false };
     const port = this.#ports.get(label);
     if (port === undefined || isSame(this.#connected.get(label), connection)) return;
     this.#connected.set(label, connection);

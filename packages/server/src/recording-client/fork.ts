@@ -99,7 +99,8 @@ export class Fork {
       clock: context.clock,
       log: this.#log,
       labels,
-      onUnreachable: (label) => this.#unreachable(label),
+      batching: plan.settings.packetBatching,
+      onUnreachable: (label, delivered) => this.#unreachable(label, delivered),
       onLost: () => {
         this.#ourFault("a media worker was lost");
         this.#dispatch("broken");

@@ -54,6 +54,8 @@ export interface ConnectorSettings {
   readonly announcementUrl: string | null;
   /** Its recorders may start sessions by themselves (RFC 7866 §7.2). */
   readonly recorderStarts: boolean;
+  /** Up to five packets of a track may wait for each other, 95 ms at most: a recorder is no party of the talk. */
+  readonly packetBatching: boolean;
 }
 
 /** Of a connector nobody has set anything for. */
@@ -75,6 +77,7 @@ export const DEFAULT_CONNECTOR_SETTINGS: ConnectorSettings = {
   unrecordedLimitSeconds: null,
   announcementUrl: null,
   recorderStarts: false,
+  packetBatching: true,
 };
 
 export interface ConnectorDirectory {

@@ -160,6 +160,7 @@ export class MemoryStore implements ApiStore {
         parameterTransport: "metadata",
         extensionNamespace: null,
         callData: false,
+        packetBatching: true,
         optionsIntervalSeconds: null,
         profile: "generic",
         edge: null,

@@ -63,6 +63,7 @@ export const CONNECTOR_SCHEMA = Type.Object(
     unrecorded_limit: Type.Union([Type.Integer(), Type.Null()], { description: "Seconds" }),
     announcement_url: textOrNull,
     recorder_starts: Type.Boolean(),
+    packet_batching: Type.Boolean(),
     date_created: Type.String(),
     date_updated: Type.String(),
     url: Type.String(),
@@ -184,6 +185,10 @@ const CHANGE_FIELDS = {
   ExtensionNamespace: clearable(
     checkedText({ code: 20422, description: "Namespace of ExtensionParameters in the metadata" }, namespace),
   ),
+  PacketBatching: choice(["true", "false"], {
+    code: 20422,
+    description: "Up to five packets of a track may wait for each other, 95 ms at most; default true",
+  }),
   CallData: choice(["true", "false"], {
     code: 20422,
     description: "Adds call SID, direction, numbers and trunk to the metadata",
@@ -349,6 +354,7 @@ function change(body: Values<typeof CHANGE_FIELDS>): ConnectorChange {
     onUnrecorded: body.OnUnrecorded,
     unrecordedLimitSeconds: body.UnrecordedLimit,
     announcementUrl: body.AnnouncementUrl,
+    packetBatching: body.PacketBatching === undefined ? undefined : body.PacketBatching !== "false",
     recorderStarts: body.RecorderStarts && body.RecorderStarts === "true",
   });
   return defined({
@@ -391,6 +397,7 @@ export function showConnector(connector: ConnectorView, base: string): object {
     unrecorded_limit: connector.settings.unrecordedLimitSeconds,
     announcement_url: connector.settings.announcementUrl,
     recorder_starts: connector.settings.recorderStarts,
+    packet_batching: connector.settings.packetBatching,
     date_created: iso8601(connector.dateCreated),
     date_updated: iso8601(connector.dateUpdated),
     url: `${base}${V1}/Connectors/${connector.sid}`,
