@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { codecsOf } from "@callfork/protocol/sdp";
 import { writeSnapshotRequest } from "@callfork/protocol/siprec";
 import { RECORDER, RecordingWorld } from "./recording-world.ts";
 
@@ -96,4 +97,57 @@ test("[R3311-4-1] [R3840-9-1] [R7989-1] what the INVITE says of itself: UPDATE a
   assert.equal(headers.get("Contact")!.split("+sip.src").length, 2);
   assert.equal(headers.get("Session-ID"), undefined);
   assert.deepEqual(recorder.documents[0]!.sessions[0]!.sipSessionIds, [w.call.session]);
+});
+
+test("[R7865-6.3-3] why the call has ended goes into the last document, as its Reason header fields say; what is no reason does not", async () => {
+  const w = new RecordingWorld();
+  const recorder = w.recorder();
+  await w.start();
+  await w.advance(300);
+  w.call.reasonLines = [
+    'Q.850;cause=16;text="Normal & clear"',
+    "SIP ;cause=200",
+    "rubbish;;",
+    "SIP;cause=99999",
+  ];
+  w.call.end();
+  await w.advance(300);
+  const last = recorder.documents.at(-1)!;
+  assert.deepEqual(last.sessions[0]!.reasons, [
+    { protocol: "Q.850", cause: 16, text: "Normal & clear" },
+    { protocol: "SIP", cause: 200, text: "" },
+  ]);
+
+  const stopped = new RecordingWorld();
+  const other = stopped.recorder();
+  const { sid } = await stopped.start();
+  await stopped.advance(300);
+  await stopped.client.stop(stopped.call.callSid, sid);
+  await stopped.advance(300);
+  assert.deepEqual(other.documents.at(-1)!.sessions, []);
+});
+
+test("[R3264-8.3.2-1] a number that was one codec's stays that codec's, whatever the call's leg uses it for now", async () => {
+  const w = new RecordingWorld();
+  const recorder = w.recorder();
+  const opus = { name: "opus", clockRateHz: 48_000, payloadType: 111 };
+  w.call.list = [opus];
+  await w.start();
+  await w.advance(300);
+  w.call.list = [{ name: "SPEEX", clockRateHz: 16_000, payloadType: 111 }];
+  w.call.change();
+  await w.advance(300);
+  w.call.list = [{ ...opus, payloadType: 96 }];
+  w.call.change();
+  await w.advance(300);
+  const names = new Map<number, string>();
+  assert.ok(recorder.offers.length >= 3, w.story);
+  for (const offer of recorder.offers) {
+    for (const { payloadType, name } of codecsOf(offer.media[0]!)) {
+      if (payloadType < 96) continue;
+      assert.equal(names.get(payloadType) ?? name, name, `${payloadType}`);
+      names.set(payloadType, name);
+    }
+  }
+  assert.ok([...names.values()].includes("SPEEX"));
 });

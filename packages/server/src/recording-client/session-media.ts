@@ -10,6 +10,7 @@ import type { Log } from "../observe/index.ts";
 import type { DialogAnswer, ReceivedPart } from "../signalling/index.ts";
 import { type ForkCodecs, type ForkWay, wayOf } from "./fork-codecs.ts";
 import type { ForkMedia } from "./fork-media.ts";
+import { PayloadNumbers } from "./payload-numbers.ts";
 import { BAD_ANSWER_CODE, DISCARDED_CODE, TRANSCODED_CODE } from "./recorder-failure.ts";
 import { descriptionBody } from "./recording-body.ts";
 import { answerRecorder, connectionOf, descriptionIn, offeredTracks } from "./recording-offer.ts";
@@ -46,6 +47,7 @@ export class SessionMedia {
   #codecs: ForkCodecs;
   /** What was last said of each track's codec. */
   readonly #said = new Map<TrackLabel, string>();
+  readonly #numbers = new PayloadNumbers();
   /** The lines of our last offer that the recorder has accepted. */
   #agreed: string;
 
@@ -101,7 +103,7 @@ export class SessionMedia {
     this.#sent = createRecordingOffer({
       origin: { sessionId },
       address: this.#address,
-      tracks: offeredTracks(media.lines, this.#codecs.offered, owner.isPaused()),
+      tracks: offeredTracks(media.lines, this.#numbers.give(this.#codecs.offered), owner.isPaused()),
       previous: this.#sent,
       security,
     });
@@ -206,7 +208,8 @@ export class SessionMedia {
 
   /** All that an offer of ours says of its lines; equal text: nothing new to offer. */
   #lines(isPaused = this.#options.owner.isPaused()): string {
-    return JSON.stringify(offeredTracks(this.#options.media.lines, this.#codecs.offered, isPaused));
+    const codecs = this.#numbers.give(this.#codecs.offered);
+    return JSON.stringify(offeredTracks(this.#options.media.lines, codecs, isPaused));
   }
 }
 
