@@ -74,6 +74,16 @@ test("[R7866-12.4-1] an encrypted recording: heard through the server, opaque on
     assert.equal(recordings.length, count, query);
   }
 
+  interface Findings {
+    readonly checked: { readonly forks: number; readonly recordings: number };
+    readonly findings: readonly object[];
+  }
+  const agreed = await until("the fork being over", async () => {
+    const found = await server.get<Findings>("/v1/Recordings/Reconciliation");
+    return found.checked.forks === 1 && found;
+  });
+  assert.deepEqual([agreed.findings, agreed.checked.recordings], [[], 1]);
+
   await server.post(path, { LegalHold: "true", HoldReason: "case 7" });
   assert.match(await refusal(server, "DELETE", path), /409 .*98022/);
   await server.post(path, { LegalHold: "false" });

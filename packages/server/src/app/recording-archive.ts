@@ -25,6 +25,7 @@ export function createRecordingArchive({
   alerts,
   accountSid,
   masterKey,
+  isOwnRecorder,
 }: {
   readonly config: Pick<Config, "recordings">;
   readonly folder: string;
@@ -34,6 +35,7 @@ export function createRecordingArchive({
   readonly alerts: Alerts;
   readonly accountSid: string;
   readonly masterKey: Uint8Array;
+  readonly isOwnRecorder: (uri: string) => boolean;
 }): {
   readonly files: RecordingFiles;
   readonly archive: Archive;
@@ -55,6 +57,7 @@ export function createRecordingArchive({
     clock,
     log,
     alert,
+    isOwnRecorder,
     retentionDays,
     auditDays,
   });
@@ -85,4 +88,19 @@ function objectStoreOf(settings: Config["recordings"]): ObjectStore | undefined 
     accessKeyId,
     secretAccessKey,
   });
+}
+
+/** Whether a SIP URI leads to this node's recorder, by its user, host and port. */
+export function ownRecorder(
+  config: Pick<Config, "recorder" | "rtpAddress">,
+  sip: readonly { readonly address: string; readonly port: number }[],
+): (uri: string) => boolean {
+  const hosts = new Set(["127.0.0.1", "::1", "localhost", ...sip.map(({ address }) => address)]);
+  if (config.rtpAddress !== undefined) hosts.add(config.rtpAddress);
+  const ports = new Set(sip.map(({ port }) => port));
+  return (uri) => {
+    const [, user, bracketed, host, port = "5060"] =
+      /^sips?:([^@;]+)@(?:\[([^\]]+)\]|([^:;?]+))(?::(\d+))?/i.exec(uri) ?? [];
+    return user === config.recorder.user && hosts.has(bracketed ?? host ?? "") && ports.has(Number(port));
+  };
 }

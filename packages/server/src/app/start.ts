@@ -29,7 +29,7 @@ import { createDirector } from "../verbs/index.ts";
 import { clientEdges, edgeListeners, edgeViews, mediaEdges } from "./edges.ts";
 import { createEntrance } from "./entrance.ts";
 import { packetReport } from "./packet-report.ts";
-import { createRecordingArchive } from "./recording-archive.ts";
+import { createRecordingArchive, ownRecorder } from "./recording-archive.ts";
 import { recordingPolicy } from "./recording-policy.ts";
 import { routeInvite } from "./route.ts";
 import { type AccountFile, loadMasterKey, previousMasterKeys, writeAccountFile } from "./secrets.ts";
@@ -239,6 +239,7 @@ async function compose(
   const { files, archive, vconSigner, metadataPolicy } = createRecordingArchive({
     config,
     masterKey,
+    isOwnRecorder: ownRecorder(config, sip),
     folder: recordingsFolder,
     store,
     clock,

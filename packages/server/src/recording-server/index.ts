@@ -6,8 +6,10 @@ export type {
   KeepingStore,
   RecordingKeeping,
   RetentionRule,
+  SentFork,
   StoredFile,
 } from "./archive/ports.ts";
+export type { Finding, FindingKind, Reconciliation } from "./archive/reconciliation.ts";
 export type { ObjectStore, ObjectStoreOptions } from "./files/object-store.ts";
 export { RecordingFiles } from "./files/recording-files.ts";
 export { openS3 } from "./files/s3-store.ts";

@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import type { SiprecDetail } from "../calls/index.ts";
 import type { KeepingStore, RecordingKeeping, RetentionRule, StoredFile } from "../recording-server/index.ts";
 import { readJson, type StoreContext } from "./context.ts";
 import { foldNumber, termsOf } from "./recording-terms.ts";
@@ -221,6 +222,40 @@ export function keepingTable(
         .execute();
     },
     storedFiles: async (sid) => filesOf((await keepingOf(sid).select("files").executeTakeFirst())?.files),
+
+    sentForks: async (accountSid, { from, to }, limit) => {
+      const rows = await db
+        .selectFrom("siprec_sessions")
+        .select(["sid", "detail"])
+        .where("account_sid", "=", accountSid)
+        .where("start_time", ">=", from)
+        .where("start_time", "<=", to)
+        .where("status", "=", "stopped")
+        .orderBy("start_time", "desc")
+        .limit(limit)
+        .execute();
+      const sids = rows.map(({ sid }) => sid);
+      const known = new Set<string>();
+      for (let at = 0; at < sids.length; at += 500) {
+        const dialogs = await db
+          .selectFrom("recording_dialogs")
+          .select("call_id")
+          .where("siprec_sid", "in", sids.slice(at, at + 500))
+          .execute();
+        for (const { call_id } of dialogs) known.add(call_id);
+      }
+      return rows.map(({ sid, detail }) => {
+        const { attempts = [], tracks = [] } = detail === null ? {} : readJson<Partial<SiprecDetail>>(detail);
+        return {
+          siprecSid: sid,
+          // Of recordings that were deleted nothing is expected any more.
+          dialogs: attempts.flatMap(({ callId, recorder }) =>
+            callId !== undefined && known.has(callId) ? [{ callId, recorder }] : [],
+          ),
+          tracks: tracks.map(({ label, packets }) => ({ label, packets })),
+        };
+      });
+    },
 
     addAudit: async ({ accountSid, recordingSid, time, action, actor, address, detail }) => {
       await db

@@ -173,7 +173,9 @@ export function recordingsTable({ engine }: StoreContext, outbox: OutboxTable): 
       return records;
     },
     deleteRecording: async (sid) => {
+      const callId = db.selectFrom("recordings").select("call_id").where("sid", "=", sid);
       await engine.atomically([
+        db.deleteFrom("recording_dialogs").where("call_id", "in", callId),
         db.deleteFrom("tracks").where("recording_sid", "=", sid),
         db.deleteFrom("metadata_versions").where("recording_sid", "=", sid),
         db.deleteFrom("recording_terms").where("recording_sid", "=", sid),

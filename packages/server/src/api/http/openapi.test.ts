@@ -116,6 +116,7 @@ test("the routes of the design are there", async () => {
     "/v1/Recordings": "get",
     "/v1/Recordings/{RecordingSid}": "delete,get,post",
     "/v1/Recordings/{RecordingSid}/Audit": "get",
+    "/v1/Recordings/Reconciliation": "get",
     "/v1/Recordings/{RecordingSid}/Media.wav": "get,head",
     "/v1/Recordings/{RecordingSid}/Tracks/{Label}.wav": "get,head",
     "/v1/Recordings/{RecordingSid}/Tracks/{Label}.pcap": "get,head",

@@ -17,6 +17,7 @@ import type {
   AuditAction,
   AuditEntry,
   MediaFile,
+  Reconciliation,
   RecordingArchive,
   RecordingFilter,
   RecordingKeeping,
@@ -351,6 +352,7 @@ export class FakeArchive implements RecordingArchive {
   readonly holds = new Map<string, { reason: string; since: number }>();
   readonly entries: AuditEntry[] = [];
   readonly rules: RetentionRule[] = [];
+  reconciled: { readonly from: number; readonly to: number } | undefined;
   readonly #recordings: FakeRecordings;
 
   constructor(recordings: FakeRecordings) {
@@ -385,6 +387,16 @@ export class FakeArchive implements RecordingArchive {
     return this.entries
       .filter((entry) => entry.accountSid === accountSid && entry.recordingSid === sid)
       .slice(offset, offset + limit);
+  }
+
+  async reconcile(_accountSid: string, range: { from: number; to: number }): Promise<Reconciliation> {
+    this.reconciled = range;
+    const finding = { kind: "missing-track" as const, siprecSid: "SR1", callId: null, label: "inbound" };
+    return {
+      checked: { forks: 1, recordings: 1, files: 2, folders: 1 },
+      findings: [{ ...finding, recordingSid: "RE1", message: "5 packets were sent" }],
+      isPartial: false,
+    };
   }
 
   async retentionRules(accountSid: string) {

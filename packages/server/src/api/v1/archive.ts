@@ -1,11 +1,17 @@
 import Type from "typebox";
-import type { AuditEntry, RecordingArchive, RetentionRule } from "../../recording-server/index.ts";
+import type {
+  AuditEntry,
+  Reconciliation,
+  RecordingArchive,
+  RetentionRule,
+} from "../../recording-server/index.ts";
 import { iso8601 } from "../http/dates.ts";
 import { NotFoundError, ParameterError } from "../http/errors.ts";
 import { integer, required, text } from "../http/fields.ts";
 import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging.ts";
 import { json, NO_CONTENT, type Route, route } from "../http/route.ts";
 import { named, V1 } from "./prefix.ts";
+import { instant } from "./recording-search.ts";
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
 
@@ -43,6 +49,31 @@ export const RETENTION_RULE_SCHEMA = Type.Object(
   { title: "RetentionRule" },
 );
 
+export const RECONCILIATION_SCHEMA = Type.Object(
+  {
+    start_date: Type.String(),
+    end_date: Type.String(),
+    checked: Type.Object({
+      forks: Type.Integer(),
+      recordings: Type.Integer(),
+      files: Type.Integer(),
+      folders: Type.Integer(),
+    }),
+    partial: Type.Boolean(),
+    findings: Type.Array(
+      Type.Object({
+        kind: Type.String(),
+        message: Type.String(),
+        recording_sid: textOrNull,
+        siprec_sid: textOrNull,
+        call_id: textOrNull,
+        label: textOrNull,
+      }),
+    ),
+  },
+  { title: "Reconciliation" },
+);
+
 /** How recordings are kept: who had to do with them, and how long they stay. */
 export function archiveRoutes({
   archive,
@@ -55,6 +86,30 @@ export function archiveRoutes({
   const rules = `${V1}/RetentionRules`;
   const show = (rule: RetentionRule) => showRule(rule, base());
   return [
+    route({
+      methods: ["GET"],
+      path: `${V1}/Recordings/Reconciliation`,
+      alias: `${V1}/Recordings/Reconciliation.json`,
+      tag,
+      summary: "What sources said they sent, held against what there is",
+      query: {
+        StartDate: text({
+          code: 20422,
+          max: 40,
+          description: "From that day or instant on; default: a day ago",
+        }),
+        EndDate: text({ code: 20422, max: 40, description: "Up to that day or instant; default: now" }),
+      },
+      answers: { 200: { description: "Findings", schema: RECONCILIATION_SCHEMA } },
+      async handle({ principal, query }) {
+        const now = Date.now();
+        const to = instant("EndDate", query.EndDate)?.to ?? now;
+        const from = instant("StartDate", query.StartDate)?.from ?? to - DAY_MS;
+        if (from > to) throw new ParameterError(20422, "StartDate is after EndDate");
+        const found = await archive.reconcile(principal.accountSid, { from, to });
+        return json(showReconciliation(found, { from, to }));
+      },
+    }),
     route({
       methods: ["GET"],
       path: `${V1}/Recordings/:RecordingSid/Audit`,
@@ -130,6 +185,27 @@ export function archiveRoutes({
 }
 
 const MAX_RULES = 200;
+const DAY_MS = 86_400_000;
+
+function showReconciliation(
+  { checked, findings, isPartial }: Reconciliation,
+  { from, to }: { readonly from: number; readonly to: number },
+): object {
+  return {
+    start_date: iso8601(from),
+    end_date: iso8601(to),
+    checked,
+    partial: isPartial,
+    findings: findings.map(({ kind, message, recordingSid, siprecSid, callId, label }) => ({
+      kind,
+      message,
+      recording_sid: recordingSid,
+      siprec_sid: siprecSid,
+      call_id: callId,
+      label,
+    })),
+  };
+}
 
 function showEntry({ recordingSid, time, action, actor, address, detail }: AuditEntry): object {
   return { recording_sid: recordingSid, time: iso8601(time), action, actor, address, detail };

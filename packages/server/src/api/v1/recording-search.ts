@@ -49,7 +49,8 @@ export function filterOf(query: Values<typeof SEARCH_FIELDS>, search: Form): Rec
   });
 }
 
-function instant(name: string, value: string | undefined) {
+/** Throws `ParameterError`. */
+export function instant(name: string, value: string | undefined) {
   if (value === undefined) return undefined;
   const range = parseDateFilter(value);
   if (range === undefined) throw new ParameterError(20422, `${name} must be a day or an instant (ISO 8601)`);

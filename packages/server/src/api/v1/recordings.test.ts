@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { conforms } from "../testing/conforms.ts";
 import { ACCOUNT_SID, fakeApi, OTHER_ACCOUNT_SID } from "../testing/fakes.ts";
 import { ALERT_SCHEMA } from "./alerts.ts";
-import { AUDIT_SCHEMA, RETENTION_RULE_SCHEMA } from "./archive.ts";
+import { AUDIT_SCHEMA, RECONCILIATION_SCHEMA, RETENTION_RULE_SCHEMA } from "./archive.ts";
 import { RECORDING_SCHEMA } from "./recording-view.ts";
 
 test("recordings: list and fetch as published, no file names", async () => {
@@ -166,6 +166,18 @@ test("audit: whoever gets audio or documents is noted before a byte leaves; what
   assert.equal((await ask("GET", `${url}/Media.wav`)).status, 500);
   assert.equal((await ask("GET", `${url}/Metadata.xml`)).status, 500);
   assert.equal(recordings.opened.length, opened, "what cannot be noted is not given");
+});
+
+test("reconciliation: of the last day, or of the days that are named", async () => {
+  const { ask, archive } = await fakeApi();
+  const answer = await ask("GET", "/v1/Recordings/Reconciliation");
+  conforms(RECONCILIATION_SCHEMA, answer.json());
+  const { from, to } = archive.reconciled!;
+  assert.equal(to - from, 86_400_000);
+  await ask("GET", "/v1/Recordings/Reconciliation?StartDate=2026-01-02&EndDate=2026-01-03");
+  assert.deepEqual(archive.reconciled, { from: Date.UTC(2026, 0, 2), to: Date.UTC(2026, 0, 4) - 1 });
+  for (const query of ["StartDate=soon", "StartDate=2026-01-02&EndDate=2026-01-01"])
+    assert.equal((await ask("GET", `/v1/Recordings/Reconciliation?${query}`)).json().code, 20422);
 });
 
 test("retention rules: made, listed, deleted, for some recordings only", async () => {

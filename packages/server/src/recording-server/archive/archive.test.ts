@@ -76,7 +76,14 @@ async function house(t: TestContext, wish: { days?: number; objects?: Shelf; isS
   const alert = (_level: string, code: number, sid: string | undefined) => alerts.push(`${code} ${sid}`);
   const common = { keeping: store.keeping, files, clock, log, alert };
   const mover = objects && new Mover({ ...common, objects });
-  const archive = new Archive({ ...common, store: store.recordings, mover, retentionDays, auditDays: 30 });
+  const archive = new Archive({
+    ...common,
+    store: store.recordings,
+    mover,
+    retentionDays,
+    auditDays: 30,
+    isOwnRecorder: () => true,
+  });
   t.after(async () => {
     await archive.stop();
     await store.close();

@@ -12,6 +12,7 @@ import type {
   RecordingKeeping,
   RetentionRule,
 } from "./ports.ts";
+import { Reconciler, type Reconciliation } from "./reconciliation.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** Who asks, for the audit trail. */
@@ -43,6 +44,11 @@ export interface RecordingArchive {
   note(accountSid: string, sid: string, action: AuditAction, who: Actor, detail?: string): Promise<void>;
   /** Newest first, also of recordings that are gone. */
   audit(accountSid: string, sid: string, page: Page): Promise<readonly AuditEntry[]>;
+  /** What sources said they sent, held against what there is. */
+  reconcile(
+    accountSid: string,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<Reconciliation>;
   retentionRules(accountSid: string): Promise<readonly RetentionRule[]>;
   addRetentionRule(rule: Omit<RetentionRule, "sid" | "dateCreated">): Promise<RetentionRule>;
   deleteRetentionRule(accountSid: string, sid: string): Promise<boolean>;
@@ -57,6 +63,8 @@ export interface ArchiveOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly alert: (level: Alert["level"], errorCode: number, sid: string | undefined, text: string) => void;
+  /** Whether a recorder's URI leads to this node. */
+  readonly isOwnRecorder: (uri: string) => boolean;
   /** Of recordings that no rule is for; 0: for ever. */
   readonly retentionDays: number;
   /** How long the audit trail of deleted recordings is kept. */
@@ -67,9 +75,11 @@ export interface ArchiveOptions {
 export class Archive implements RecordingArchive {
   readonly #options: ArchiveOptions;
   readonly #sweeper: Sweeper;
+  readonly #reconciler: Reconciler;
 
   constructor(options: ArchiveOptions) {
     this.#options = options;
+    this.#reconciler = new Reconciler({ ...options, now: () => options.clock.wallNow() });
     this.#sweeper = new Sweeper(options, (record) => this.#expire(record));
   }
 
@@ -123,6 +133,13 @@ export class Archive implements RecordingArchive {
 
   audit(accountSid: string, sid: string, page: Page): Promise<readonly AuditEntry[]> {
     return this.#options.keeping.audit(accountSid, sid, page);
+  }
+
+  reconcile(
+    accountSid: string,
+    range: { readonly from: number; readonly to: number },
+  ): Promise<Reconciliation> {
+    return this.#reconciler.reconcile(accountSid, range);
   }
 
   retentionRules(accountSid: string): Promise<readonly RetentionRule[]> {

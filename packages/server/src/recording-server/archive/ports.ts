@@ -68,6 +68,15 @@ export interface RetentionCase {
   readonly numbers: readonly string[];
 }
 
+/** What our own recording client says of a fork that is over. */
+export interface SentFork {
+  readonly siprecSid: string;
+  /** Recording sessions that recorders answered, in order. */
+  readonly dialogs: readonly { readonly callId: string; readonly recorder: string }[];
+  /** Packets sent, over all of them. */
+  readonly tracks: readonly { readonly label: string; readonly packets: number }[];
+}
+
 export interface Page {
   readonly offset: number;
   readonly limit: number;
@@ -115,6 +124,13 @@ export interface KeepingStore {
   moved(recordingSid: string, files: readonly StoredFile[]): Promise<void>;
   moveFailed(recordingSid: string, error: string, dueAt: number): Promise<void>;
   storedFiles(recordingSid: string): Promise<readonly StoredFile[]>;
+
+  /** Forks of our own client that started then and are over. */
+  sentForks(
+    accountSid: string,
+    range: { readonly from: number; readonly to: number },
+    limit: number,
+  ): Promise<readonly SentFork[]>;
 
   addAudit(entry: AuditEntry): Promise<void>;
   /** Newest first. Entries outlive their recording. */

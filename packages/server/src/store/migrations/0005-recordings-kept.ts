@@ -100,6 +100,16 @@ export async function recordingsKept(db: Kysely<unknown>, serialType: "integer" 
     .addColumn("connector_name", "text", (column) => column.notNull())
     .execute();
   await schema
+    .createIndex("recording_dialogs_by_siprec")
+    .on("recording_dialogs")
+    .column("siprec_sid")
+    .execute();
+  await schema
+    .createIndex("siprec_sessions_by_start")
+    .on("siprec_sessions")
+    .columns(["account_sid", "start_time"])
+    .execute();
+  await schema
     .createIndex("recording_dialogs_by_connector")
     .on("recording_dialogs")
     .column("connector_name")

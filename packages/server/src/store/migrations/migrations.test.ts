@@ -116,6 +116,8 @@ test("every list of the platform is read by an index", async (t) => {
     "select * from recording_keeping where delete_at <= 1 order by delete_at",
     "select * from recording_keeping where deleting_since >= 0",
     "select * from recording_audit where recording_sid = 'a' order by seq desc limit 50",
+    "select call_id from recording_dialogs where siprec_sid = 'a'",
+    "select * from siprec_sessions where account_sid = 'a' and start_time >= 1 and start_time <= 2 order by start_time desc",
     "select call_id from recording_dialogs where connector_name = 'a'",
     "select * from alerts where account_sid = 'a' order by seq desc limit 50",
     "select * from alerts where call_sid = 'a' order by seq desc limit 50",
