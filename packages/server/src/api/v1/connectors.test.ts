@@ -54,6 +54,52 @@ test("connectors: a form and JSON make the same, secrets go in and never come ou
   assert.ok(lines.every((line) => !line.includes("hush")));
 });
 
+test("connectors: who records beside whom, what becomes of a call that has to be recorded, and who may call", async () => {
+  const { ask } = await fakeApi();
+  const made = (await ask("POST", "/v1/Connectors", GOOD)).json();
+  assert.deepEqual(
+    [made.parallel, made.policy, made.on_unrecorded, made.unrecorded_limit, made.announcement_url],
+    [[], "optional", "continue", null, null],
+  );
+  assert.equal(made.recorder_starts, false);
+  const one = `/v1/Connectors/${made.sid}`;
+  const body = JSON.stringify({
+    Parallel: ["archive", "analysis"],
+    Policy: "mandatory",
+    OnUnrecorded: "end-call",
+    UnrecordedLimit: 20,
+    AnnouncementUrl: "https://example.com/sorry.wav",
+    RecorderStarts: "true",
+  });
+  const changed = await ask("POST", one, body, JSON_TYPE);
+  conforms(CONNECTOR_SCHEMA, changed.json());
+  const { parallel, policy, on_unrecorded, unrecorded_limit, announcement_url, recorder_starts } =
+    changed.json();
+  assert.deepEqual(
+    [parallel, policy, on_unrecorded, unrecorded_limit, announcement_url, recorder_starts],
+    [["archive", "analysis"], "mandatory", "end-call", 20, "https://example.com/sorry.wav", true],
+  );
+  const cleared = await ask("POST", one, { Parallel: "", UnrecordedLimit: "", AnnouncementUrl: "" });
+  assert.deepEqual(
+    [cleared.json().parallel, cleared.json().unrecorded_limit, cleared.json().announcement_url],
+    [[], null, null],
+  );
+  assert.equal(cleared.json().policy, "mandatory");
+  const wrong: Record<string, string>[] = [
+    { Policy: "sometimes" },
+    { OnUnrecorded: "panic" },
+    { UnrecordedLimit: "0" },
+    { AnnouncementUrl: "sorry.wav" },
+    { RecorderStarts: "maybe" },
+  ];
+  for (const fields of wrong) {
+    const answer = await ask("POST", one, fields);
+    assert.deepEqual([answer.status, answer.json().code], [400, 20422], JSON.stringify(fields));
+  }
+  const many = await ask("POST", one, JSON.stringify({ Parallel: ["a", "b", "c", "d", "e"] }), JSON_TYPE);
+  assert.equal(many.status, 400);
+});
+
 test("connectors: found by SID and by name, with .json and without", async () => {
   const { ask } = await fakeApi();
   const { sid } = (await ask("POST", "/v1/Connectors", GOOD)).json();

@@ -229,6 +229,26 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       assert.deepEqual([reread?.credentials, reread?.password], [null, "the-password"]);
     });
 
+    test("connectors whose recorders may call are found in all accounts, secrets opened", async () => {
+      assert.deepEqual(await store.connectors.starters(), []);
+      const sipUris = ["sip:r@192.0.2.1"];
+      await store.api.createConnector(ACCOUNT, { uniqueName: "silent", sipUris });
+      const settings = { recorderStarts: true };
+      const both = { sipUris, settings, username: "u", password: "hush" };
+      await store.api.createConnector(ACCOUNT, { ...both, uniqueName: "one" });
+      await store.api.createConnector(OTHER_ACCOUNT, { ...both, uniqueName: "two" });
+      const found = await store.connectors.starters();
+      assert.deepEqual(
+        found.map(({ accountSid, uniqueName, password }) => [accountSid, uniqueName, password]),
+        [
+          [ACCOUNT, "one", "hush"],
+          [OTHER_ACCOUNT, "two", "hush"],
+        ],
+      );
+      await store.api.updateConnector(ACCOUNT, "one", { settings: { recorderStarts: false } });
+      assert.equal((await store.connectors.starters()).length, 1);
+    });
+
     test("certificates of connectors and trunks: the key is for connections alone, the rest is shown", async () => {
       const own = {
         certificate: "PEM of us",
