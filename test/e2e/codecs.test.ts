@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodePcmu, encodePcma, encodePcmu } from "@callfork/protocol/audio";
+import { decodePcma, decodePcmu, encodePcma, encodePcmu } from "@callfork/protocol/audio";
 import { addToSequence } from "@callfork/protocol/rtp";
 import { type AudioFormat, createAudioDecoder, createAudioEncoder } from "@callfork/server/media";
 import { type EncodedVoice, loadVoice, type VoiceName } from "@callfork/testkit";
@@ -80,6 +80,7 @@ const PORTS = {
   pause: 28_750,
   change: 28_800,
   chime: 28_850,
+  follow: 28_950,
 };
 
 test("Opus passes between the parties bit for bit, whatever numbers they give it, and to a recorder that takes it", async (t) => {
@@ -169,17 +170,25 @@ for (const [i, [spoken, taken]] of (
   });
 }
 
-/** As a recorder gets a voice that passed as µ-law and was transcoded to A-law: which packet of it a payload is. */
-function placesAsPcma(voice: Int16Array): (payload: Uint8Array) => number | undefined {
-  const mulaw = new Uint8Array(voice.length);
-  encodePcmu(voice, mulaw);
+const G711 = {
+  PCMU: { encode: encodePcmu, decode: decodePcmu },
+  PCMA: { encode: encodePcma, decode: decodePcma },
+} as const;
+
+/** Which packet of a voice a payload is, when it was said in one kind of G.711 and has become another. */
+function placesOf(
+  voice: Int16Array,
+  said: keyof typeof G711,
+  heard: keyof typeof G711,
+): (payload: Uint8Array) => number | undefined {
+  const codes = new Uint8Array(voice.length);
   const linear = new Int16Array(voice.length);
-  decodePcmu(mulaw, linear);
-  const alaw = new Uint8Array(voice.length);
-  encodePcma(linear, alaw);
+  G711[said].encode(voice, codes);
+  G711[said].decode(codes, linear);
+  G711[heard].encode(linear, codes);
   const places = new Map<string, number>();
-  for (let at = 0; at + 160 <= alaw.length; at += 160) {
-    places.set(Buffer.from(alaw.subarray(at, at + 160)).toString("base64"), at / 160);
+  for (let at = 0; at + 160 <= codes.length; at += 160) {
+    places.set(Buffer.from(codes.subarray(at, at + 160)).toString("base64"), at / 160);
   }
   return (payload) => places.get(Buffer.from(payload).toString("base64"));
 }
@@ -189,7 +198,7 @@ test("a transcoded fork that is paused: not one sample of the span reaches the r
   const spoken = [noise(), noise()] as const;
   const rig = await forked(t, spoken, [recorder.uri], { firstPort: PORTS.pause });
   const [inbound, outbound] = recorder.heard;
-  const place = placesAsPcma(spoken[0]);
+  const place = placesOf(spoken[0], "PCMU", "PCMA");
   await until("both tracks", () => inbound.length > 25 && outbound.length > 25);
   await rig.client.pause(rig.callSid(), "f");
   const fence = rig.call.packetsSent;
@@ -269,4 +278,45 @@ test("the parties change their codec in mid-call: the recorder that refuses the 
       ["PCMU", "PCMA"],
     ],
   );
+});
+
+test("a recorder that takes the new codec when it is asked: until then it hears it transcoded, then as it is; nothing is missing", async (t) => {
+  const recorder = await codecRecorder(t, ["PCMU"]);
+  const spoken = [noise(), noise()] as const;
+  const rig = await forked(t, spoken, [recorder.uri], {
+    firstPort: PORTS.follow,
+    bob: { otherCodecs: ["PCMA"] },
+  });
+  const [track] = recorder.heard;
+  await until("audio", () => track.length >= 50);
+  recorder.take(["PCMA"]);
+  await rig.call.changeCodec("PCMA");
+  await until(
+    "the new codec at the recorder",
+    () => track.filter((one) => one.payloadType === 8).length >= 50,
+  );
+  const before = placesOf(spoken[0], "PCMU", "PCMU");
+  const between = placesOf(spoken[0], "PCMA", "PCMU");
+  const after = placesOf(spoken[0], "PCMA", "PCMA");
+  const found = track.map(({ payloadType, payload }) => {
+    if (payloadType === 8) return ["after", after(payload)] as const;
+    const place = before(payload);
+    return place === undefined ? (["between", between(payload)] as const) : (["before", place] as const);
+  });
+  const old = found.filter(([when]) => when === "before").map(([, place]) => place!);
+  // Alice begins her text anew in the new codec.
+  const fresh = found.filter(([when]) => when !== "before").map(([, place]) => place!);
+  assert.deepEqual(
+    old,
+    old.map((_, i) => old[0]! + i),
+  );
+  assert.deepEqual(
+    fresh,
+    fresh.map((_, i) => i),
+  );
+  track.forEach(({ sequence }, i) => {
+    assert.equal(sequence, addToSequence(track[0]!.sequence, i));
+  });
+  const { detail } = (await rig.client.inspect(rig.callSid(), "f"))!;
+  assert.deepEqual([detail.tracks[0]!.codec, rig.alerts], ["PCMA", []]);
 });
