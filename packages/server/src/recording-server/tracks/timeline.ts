@@ -9,6 +9,10 @@ export const IMPLAUSIBLE_JUMP_MS = 2_000;
  * Upwards faster, so that it is the packets with little delay that are followed and not the delayed ones.
  */
 const DRIFT_PER_PACKET_MS = { down: -0.02, up: 0.16 };
+/** And so much a millisecond that passes, however many packets come in it. */
+const DRIFT_PER_MS = 0.01;
+/** What may be left over for packets that were held up together. */
+const MAX_DRIFT_LEFT_MS = 2;
 /** The sender's clock may say something else than the arrivals by this much; beyond, it has been set. */
 const SENDER_CLOCK_OFF_MS = 250;
 /** Two runs that meet within this are continuous. */
@@ -46,6 +50,8 @@ export class Timeline {
   #leadMs = 0;
   /** The part of it that is drift: how far the sender's clock has got ahead of ours since sample 0. */
   #driftMs = 0;
+  #lastArrival = 0;
+  #driftLeftMs = 0;
   /** Epoch milliseconds at position 0. */
   #startTime: number | undefined;
   /** Sample 0 as the sender numbered it. */
@@ -101,7 +107,12 @@ export class Timeline {
       const off = this.#offMs(packet);
       this.#lastPosition = this.positionOf(packet.timestamp);
       this.#lastTimestamp = packet.timestamp;
-      const drift = Math.max(DRIFT_PER_PACKET_MS.down, Math.min(DRIFT_PER_PACKET_MS.up, off));
+      const passedMs = Math.max(0, packet.arrivalTime - this.#lastArrival);
+      this.#driftLeftMs = Math.min(MAX_DRIFT_LEFT_MS, this.#driftLeftMs + passedMs * DRIFT_PER_MS);
+      this.#lastArrival = packet.arrivalTime;
+      const most = Math.min(DRIFT_PER_PACKET_MS.up, this.#driftLeftMs);
+      const drift = Math.max(DRIFT_PER_PACKET_MS.down, Math.min(most, off));
+      if (drift > 0) this.#driftLeftMs -= drift;
       this.#leadMs += drift;
       this.#driftMs += drift;
     } else this.#anchor(packet, packet.arrivalTime, rateHz);
@@ -115,6 +126,12 @@ export class Timeline {
   isPlausible(packet: Stamp): boolean {
     if (Math.abs(this.#offMs(packet)) > IMPLAUSIBLE_JUMP_MS) return false;
     return this.positionOf(packet.timestamp) <= this.written || this.#aheadMs(packet) <= IMPLAUSIBLE_JUMP_MS;
+  }
+
+  /** So much has been written that what comes now cannot be of this time: a sender that sends faster than it speaks. */
+  isFull(arrivalTime: number): boolean {
+    const writtenMs = (this.written * 1_000) / this.clockRateHz;
+    return writtenMs - (arrivalTime - this.#startTime!) - this.#driftMs > IMPLAUSIBLE_JUMP_MS;
   }
 
   positionOf(timestamp: number): number {

@@ -222,14 +222,10 @@ export class TrackAssembler {
     while (this.#waiting.length > 0) this.#skipGap();
   }
 
-  /** The end: writes all there is. */
+  /** The end: writes all there is. A single packet of another source is none. */
   finish(): void {
     this.drain();
-    const last = this.#stranger;
-    this.#stranger = undefined;
-    if (last === undefined) return;
-    this.#relieve(last);
-    this.drain();
+    this.#dropStranger();
   }
 
   #continue(item: Waiting): void {
@@ -387,6 +383,10 @@ export class TrackAssembler {
 
   #put(item: Waiting, payload: Uint8Array, format: PayloadFormat): void {
     const timeline = this.#timeline;
+    if (timeline.isFull(item.arrivalTime)) {
+      this.#ignored++;
+      return;
+    }
     const position = timeline.place(item, format.clockRateHz);
     const gap = position - timeline.written;
     if (gap > 0) {
