@@ -1,7 +1,10 @@
 // What TypeScript does with a packet, without sockets: relay, fork, statistics, per packet received.
+// Then, in as many rounds again, who allocates what: a sampling heap profile of everything, garbage included.
 //   node bench/packet-path.ts [calls] [rounds]
 
 import { randomBytes } from "node:crypto";
+import type { HeapProfiler } from "node:inspector";
+import { Session } from "node:inspector/promises";
 import { writeRtpHeader } from "@callfork/protocol/rtp";
 import type { MediaContext } from "../packages/server/src/media/media-context.ts";
 import { MediaEngine } from "../packages/server/src/media/media-engine.ts";
@@ -15,7 +18,9 @@ const PACKET_BYTES = 172;
 /** Counts what would be sent. */
 class NullIo {
   readonly name = "null";
-  readonly slab = new Uint8Array(1 << 20);
+  readonly joinsSegments = true;
+  #holdAt = 1 << 20;
+  readonly slab = new Uint8Array((1 << 20) + CALLS * 4096);
   sent = 0;
   #next = 0;
   #sendAt = 1 << 19;
@@ -32,8 +37,16 @@ class NullIo {
     this.#sendAt += (length + 63) & ~63;
     return at;
   }
+  hold(length: number): number {
+    this.#holdAt += length;
+    return this.#holdAt - length;
+  }
+  release(): void {}
   send(): void {
     this.sent++;
+  }
+  sendSegments(_port: number, _offset: number, length: number, segmentLength: number): void {
+    this.sent += length / segmentLength;
   }
   endTurn(): void {
     this.#sendAt = 1 << 19;
@@ -96,27 +109,60 @@ const batch = {
 /** Walked through between batches, as the kernel's work does: the path's own data grow cold. */
 const elsewhere = new Uint8Array(8 << 20);
 let walked = 0;
-const perBatch: number[] = [];
-for (let round = 0; round < ROUNDS; round++) {
-  for (let first = 0; first < legPorts.length; first += BATCH) {
-    for (let i = 0; i < BATCH; i++) {
-      const leg = (first + i) % legPorts.length;
-      batch.port[i] = legPorts[leg]!;
-      writeRtpHeader(io.slab, i * 192, false, 0, round & 0xffff, round * 160, leg + 1);
+let round = 0;
+/** Packets of all legs, once a round. @returns how long each batch took, in milliseconds */
+function run(rounds: number): number[] {
+  const perBatch: number[] = [];
+  for (const last = round + rounds; round < last; round++) {
+    for (let first = 0; first < legPorts.length; first += BATCH) {
+      for (let i = 0; i < BATCH; i++) {
+        const leg = (first + i) % legPorts.length;
+        batch.port[i] = legPorts[leg]!;
+        writeRtpHeader(io.slab, i * 192, false, 0, round & 0xffff, round * 160, leg + 1);
+      }
+      batch.receivedAt = round * 20 + first / legPorts.length;
+      for (let i = 0; i < 256 * 1024; i += 64) walked += elsewhere[(first * 16_384 + i) & ((8 << 20) - 1)]!;
+      const before = performance.now();
+      engine.onBatch(batch);
+      perBatch.push(performance.now() - before);
+      io.endTurn();
     }
-    batch.receivedAt = round * 20 + first / legPorts.length;
-    for (let i = 0; i < 256 * 1024; i += 64) walked += elsewhere[(first * 16_384 + i) & ((8 << 20) - 1)]!;
-    const before = performance.now();
-    engine.onBatch(batch);
-    if (round > ROUNDS / 2) perBatch.push(performance.now() - before);
-    io.endTurn();
+    engine.onWake(batch.receivedAt);
   }
+  return perBatch;
 }
-perBatch.sort((a, b) => a - b);
+
+run(ROUNDS >> 1);
+io.sent = 0;
+const perBatch = run(ROUNDS >> 1).sort((a, b) => a - b);
 const median = (perBatch[perBatch.length >> 1]! * 1000) / BATCH;
-const packets = ROUNDS * Math.ceil(legPorts.length / BATCH) * BATCH;
+const packets = perBatch.length * BATCH;
 console.log(
   `${CALLS} calls: ${median.toFixed(2)} µs per packet received (median of batches of ${BATCH}), ` +
     `${(io.sent / packets).toFixed(2)} sends for each`,
 );
+
+const session = new Session();
+session.connect();
+await session.post("HeapProfiler.startSampling", {
+  samplingInterval: 512,
+  includeObjectsCollectedByMajorGC: true,
+  includeObjectsCollectedByMinorGC: true,
+});
+const sampled = run(ROUNDS >> 1).length * BATCH;
+const { profile } = await session.post("HeapProfiler.stopSampling");
+session.disconnect();
+const bySite = new Map<string, number>();
+const visit = ({ callFrame, selfSize, children }: HeapProfiler.SamplingHeapProfileNode): void => {
+  const file = callFrame.url.replace(/^.*\/(packages|bench|node_modules)\//, "$1/");
+  const site = `${callFrame.functionName || "(anonymous)"} ${file}:${callFrame.lineNumber + 1}`;
+  if (selfSize > 0) bySite.set(site, (bySite.get(site) ?? 0) + selfSize);
+  for (const child of children) visit(child);
+};
+visit(profile.head);
+const total = [...bySite.values()].reduce((sum, size) => sum + size, 0);
+console.log(`allocated: ${(total / sampled).toFixed(1)} octets per packet received; most of it by`);
+for (const [site, size] of [...bySite].sort(([, a], [, b]) => b - a).slice(0, 8)) {
+  console.log(`  ${(size / sampled).toFixed(1).padStart(6)}  ${site}`);
+}
 if (walked < 0) console.log(walked);

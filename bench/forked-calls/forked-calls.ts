@@ -11,6 +11,7 @@ export interface Measurement {
   readonly seconds: number;
   /** CPU time of the device, as a share of one core. */
   readonly coreShare: number;
+  /** Of what was carried: packets that were lost count for nothing, and those never sent for nobody. */
   readonly callsPerCore: number;
   /** Resident memory that the calls added to the process, traffic and all. */
   readonly memoryKb: number;
@@ -49,6 +50,11 @@ export interface MeasureOptions {
 /** rtpengine confirms endpoints for its first three seconds; Node compiles meanwhile. */
 const WARM_UP_MS = 4000;
 const SETTLE_MS = 100;
+
+/** Call-seconds: a call is a hundred packets a second, each relayed and forked. */
+function callsCarried({ sent, relayed, forked }: TrafficReport, records: boolean): number {
+  return (records ? sent : (relayed + forked) / 2) / 100;
+}
 
 /** One run: fresh processes, calls set up, traffic, CPU time between the first and the last packet that count. */
 export async function measure({
@@ -93,7 +99,7 @@ export async function measure({
       calls,
       seconds: wallMs / 1000,
       coreShare,
-      callsPerCore: calls / coreShare,
+      callsPerCore: callsCarried(traffic, kind.startsWith("recorder")) / (cpuMs / 1000),
       memoryKb: memory.now - memory.empty,
       workers,
       heldBytes: (workers?.heldBytes ?? 0) - device.emptyHeldBytes,
