@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NO_BODY, SipHeaders } from "@callfork/protocol/sip";
 import type { Config } from "../config/index.ts";
+import type { RecordingServer } from "../recording-server/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
-import { routeInvite } from "./route.ts";
+import { answerOptions, routeInvite } from "./route.ts";
 
 type Role = Config["roles"][number];
 
@@ -49,4 +50,21 @@ test("[R7866-6.1.1-5] a node that does not record refuses what requires siprec w
   assert.equal(destination("sip:recorder@192.0.2.1", "siprec", ["calls"]), "420 Unsupported: siprec");
   assert.equal(destination("sip:recorder@192.0.2.1", undefined, ["calls"]), "404");
   assert.equal(destination("sip:100@192.0.2.1", undefined, ["recorder"]), "404");
+});
+
+test("[R3261-11.2-3] OPTIONS to the recorder tells its real capacity, to anybody else that of calls", () => {
+  const answer = (
+    uri: string,
+    refusal: RecordingServer["refusal"],
+    roles: Role[] = ["calls", "recorder"],
+  ) => {
+    const config = { roles, recorder: { user: "recorder" } } as unknown as Config;
+    const entrance = { answerOptions: () => ({ status: 599 }) };
+    return answerOptions({ config, recorder: { refusal }, entrance }, uri);
+  };
+  assert.equal(answer("sip:recorder@192.0.2.1", undefined), undefined);
+  const full = { status: 503, message: "full", retryAfterSeconds: 10 };
+  assert.deepEqual(answer("sip:recorder@192.0.2.1", full), { status: 503, headers: [["Retry-After", "10"]] });
+  assert.deepEqual(answer("sip:192.0.2.1", full), { status: 599 });
+  assert.deepEqual(answer("sip:recorder@192.0.2.1", undefined, ["calls"]), { status: 404 });
 });

@@ -3,7 +3,7 @@ import type { CallRoom } from "../calls/index.ts";
 import type { Config } from "../config/index.ts";
 import type { RecordingClient } from "../recording-client/index.ts";
 import type { RecordingServer } from "../recording-server/index.ts";
-import type { IncomingInvite } from "../signalling/index.ts";
+import type { DialogAnswer, IncomingInvite } from "../signalling/index.ts";
 import type { Entrance } from "./entrance.ts";
 
 /** Where INVITEs outside a dialog may go. */
@@ -28,8 +28,10 @@ export function routeInvite(
     client.accept(invite);
     return;
   }
-  const user = /^sips?:([^@;]+)@/i.exec(invite.request.uri)?.[1];
-  const wanted = user === config.recorder.user || recorder.isRecordingInvite(invite) ? "recorder" : "calls";
+  const wanted =
+    userOf(invite.request.uri) === config.recorder.user || recorder.isRecordingInvite(invite)
+      ? "recorder"
+      : "calls";
   if (!config.roles.includes(wanted)) {
     // RFC 7866 §6.1.1: who is no recorder does not understand "Require: siprec".
     const asked = hasToken(invite.request.headers, "Require", "siprec");
@@ -41,3 +43,28 @@ export function routeInvite(
     else if (entrance.admitsRecording(invite)) recorder.accept(invite);
   } else calls.accept(invite);
 }
+
+/**
+ * OPTIONS outside a dialog gets what an INVITE to the same URI would get (RFC 3261 §11.2): a recorder that is full says
+ * so, and a client that asks beforehand goes elsewhere. Undefined: our capabilities.
+ */
+export function answerOptions(
+  {
+    config,
+    recorder,
+    entrance,
+  }: Pick<Destinations, "config"> & {
+    readonly recorder: Pick<RecordingServer, "refusal">;
+    readonly entrance: Pick<Entrance, "answerOptions">;
+  },
+  uri: string,
+): DialogAnswer | undefined {
+  if (userOf(uri) !== config.recorder.user) return entrance.answerOptions();
+  if (!config.roles.includes("recorder")) return { status: 404 };
+  const { refusal } = recorder;
+  if (refusal === undefined) return undefined;
+  const { status, retryAfterSeconds = 60 } = refusal;
+  return { status, headers: [["Retry-After", String(retryAfterSeconds)]] };
+}
+
+const userOf = (uri: string): string | undefined => /^sips?:([^@;]+)@/i.exec(uri)?.[1];

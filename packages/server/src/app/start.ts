@@ -31,7 +31,7 @@ import { createEntrance } from "./entrance.ts";
 import { packetReport } from "./packet-report.ts";
 import { createRecordingArchive, ownRecorder } from "./recording-archive.ts";
 import { recordingPolicy } from "./recording-policy.ts";
-import { routeInvite } from "./route.ts";
+import { answerOptions, routeInvite } from "./route.ts";
 import { type AccountFile, loadMasterKey, previousMasterKeys, writeAccountFile } from "./secrets.ts";
 import { VERSION } from "./version.ts";
 
@@ -296,7 +296,8 @@ async function compose(
   userAgent.attach({
     onInvite: (invite) =>
       routeInvite({ config, calls, client: recordingClient, recorder: recordingServer, entrance }, invite),
-    onRequest: ({ method }) => (method === "OPTIONS" ? entrance.answerOptions() : undefined),
+    onRequest: ({ method, uri }) =>
+      method === "OPTIONS" ? answerOptions({ config, recorder: recordingServer, entrance }, uri) : undefined,
     onTrace: (event) =>
       metrics.sipMessagesTotal.inc({ direction: event.direction, kind: kindOf(event.startLine) }),
   });

@@ -80,4 +80,12 @@ export interface RecordingServer {
   /** Ends live recordings with BYE, writes what is buffered, closes every file. */
   stop(): Promise<void>;
   readonly liveCount: number;
+  /** What an INVITE would be refused with now, whoever sent it; undefined: it would be taken. For OPTIONS. */
+  readonly refusal:
+    | {
+        readonly status: number;
+        readonly message: string;
+        readonly retryAfterSeconds?: number | undefined;
+      }
+    | undefined;
 }

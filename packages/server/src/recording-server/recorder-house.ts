@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
 import { DEFAULT_CRYPTO_SUITES, type MediaSecurity } from "@callfork/protocol/offer-answer";
 import type { Random } from "@callfork/protocol/text";
@@ -71,7 +72,15 @@ export class RecorderHouse {
 
   /** A disk that is nearly full takes no new recording, so that those in progress can be finished. */
   async diskRefusal(): Promise<Refusal | undefined> {
-    const { bavail, bsize } = await statfs(this.#options.folder);
+    return this.#diskRefusal(await statfs(this.#options.folder));
+  }
+
+  /** The same, at once. */
+  diskRefusalNow(): Refusal | undefined {
+    return this.#diskRefusal(statfsSync(this.#options.folder));
+  }
+
+  #diskRefusal({ bavail, bsize }: { readonly bavail: number; readonly bsize: number }): Refusal | undefined {
     const free = bavail * bsize;
     if (free >= this.limits.freeBytes) return undefined;
     const message = `${Math.floor(free / 2 ** 20)} MiB are free on the disk of recordings, which is too little`;

@@ -122,16 +122,29 @@ class Recorder implements RecordingServer {
     }
   }
 
+  get refusal(): Pick<Refusal, "status" | "message" | "retryAfterSeconds"> | undefined {
+    try {
+      return this.#full() ?? this.#house.diskRefusalNow();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "the disk of recordings does not say how much is free");
+      return busy("the disk of recordings cannot be read", "disk");
+    }
+  }
+
+  #full(): Refusal | undefined {
+    if (this.#isStopping) return busy("the recorder is being stopped", "stopping");
+    if (this.#live.size < this.#house.limits.liveRecordings) return undefined;
+    return busy("as many recordings are live as may be", "limit");
+  }
+
   #admit(invite: IncomingInvite): Refusal | undefined {
     const profile = this.#peers.profileOf(invite);
     const strict = profile === "strict";
     if (!this.#isAllowed(invite.flow)) {
       return { status: 403, message: "this address may not record here", reason: "address" };
     }
-    if (this.#isStopping) return busy("the recorder is being stopped", "stopping");
-    if (this.#live.size >= this.#house.limits.liveRecordings) {
-      return busy("as many recordings are live as may be", "limit");
-    }
+    const full = this.#full();
+    if (full !== undefined) return full;
     const marks = recordingMarks(invite);
     if (strict && !isRecordingSession(marks, true)) {
       // RFC 7866 §6.1.1: without both marks this is an ordinary call, and none can be taken here.
