@@ -46,15 +46,16 @@ function answered(
   };
 }
 
-test("the call's codecs are offered first, under their numbers, then what they can become", () => {
+test("[R7587-7-2] the call's codecs are offered first, under their numbers, then what they can become; Opus with two channels", () => {
   assert.equal(offered([PCMU]), "PCMU 0, PCMA 8, G722 9, opus 107");
+  assert.deepEqual(forkCodecsOf([PCMU], []).offered.at(-1), { ...OPUS, payloadType: 107 });
   assert.equal(offered([PCMA, PCMU]), "PCMA 8, PCMU 0, G722 9, opus 107");
   assert.equal(offered([OPUS]), "opus 111, G722 9, PCMU 0, PCMA 8");
   assert.equal(offered([G722]), "G722 9, opus 107, PCMU 0, PCMA 8");
   assert.equal(offered([G729, PCMU]), "G729 18, PCMU 0, PCMA 8, G722 9, opus 107");
 });
 
-test("a call that cannot be decoded is offered as it is, and nothing else", () => {
+test("[R7245-3.2-5] a call that cannot be decoded is offered as it is, and nothing else", () => {
   assert.equal(offered([G729]), "G729 18");
   assert.equal(offered([G729], ["PCMU"]), "");
 });

@@ -167,7 +167,8 @@ const CHANGE_FIELDS = {
   Codec: list(checkedText({ code: 20422, max: 32 }, codecName), {
     max: 16,
     separator: /[\s,]+/,
-    description: "Codecs that are offered; empty: those of the call",
+    description:
+      "Codecs that are offered, where the call is or can become them; empty: those of the call, then others",
   }),
   CryptoSuite: list(checkedText({ code: 20422, max: 64 }, cryptoSuite), {
     max: 8,
