@@ -14,6 +14,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   packets: "./packet-path.ts",
   recorder: "./recorder.ts",
   transcoding: "./transcoding.ts",
+  broken: "./broken-recorder.ts",
 };
 const word = process.argv[2] ?? "";
 if (Object.hasOwn(OTHERS, word)) {
