@@ -15,9 +15,12 @@ import { openS3 } from "../../packages/server/src/recording-server/files/s3-stor
 import { openStore } from "../../packages/server/src/store/index.ts";
 import { keepingLog, MASTER_KEY, recordingRecord } from "../../packages/server/src/store/testing/fixtures.ts";
 import { Child } from "./support/child.ts";
+import { converse } from "./support/conversation.ts";
 import { Owned } from "./support/owned.ts";
 import { without } from "./support/programs.ts";
+import { recordedBothVoices } from "./support/recorded.ts";
 import { scratchFolder } from "./support/scratch.ts";
+import { TestServer } from "./support/server.ts";
 import { SWIFT_PROGRAMS, Swift } from "./support/swift.ts";
 import { until } from "./support/waiting.ts";
 
@@ -238,5 +241,40 @@ describe("recordings in object storage: OpenStack Swift's S3 interface", {
     assert.deepEqual(await second.store.keeping.uploadProgress(sid), {});
     const last = contents["1-a.wav"].length / PART_BYTES;
     assert.equal(second.sent.length, last - 3, "what was there is not sent again");
+  });
+
+  it("a server with `recordings.url`: calls are recorded, encrypted, moved, heard from there in ranges, and deleted there", async (t) => {
+    const s3 = await freshBucket();
+    const env = {
+      CALLFORK_RECORDINGS_URL: `s3://${s3.bucket}/calls`,
+      CALLFORK_RECORDINGS_ENDPOINT: s3.endpoint,
+      CALLFORK_RECORDINGS_ACCESS_KEY_ID: s3.accessKeyId,
+      CALLFORK_RECORDINGS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      CALLFORK_RECORDINGS_ENCRYPTION: "true",
+    };
+    const server = await TestServer.start(t, { env });
+    await server.connector("own", server.recorderUri);
+    const { alice } = await converse(t, server, { verbs: '<Start><Siprec connectorName="own"/></Start>' });
+    await until("two seconds", () => alice.heard().packets > 100);
+    await alice.hangUp();
+    const { sid } = await recordedBothVoices(server);
+    const path = `/v1/Recordings/${sid}`;
+    const before = Buffer.from(await server.bytes(`${path}/Media.wav`));
+    await until("moved", async () => (await server.get<{ storage: string }>(path)).storage === "objects");
+    await until("removed here", () => !existsSync(join(server.dataDir, "recordings", sid)));
+    assert.ok(Buffer.from(await server.bytes(`${path}/Media.wav`)).equals(before));
+    await recordedBothVoices(server);
+    const credentials = Buffer.from(`${server.accountSid}:${server.authToken}`).toString("base64");
+    const part = await fetch(`${server.url}${path}/Media.wav`, {
+      headers: { authorization: `Basic ${credentials}`, range: "bytes=20001-30000" },
+    });
+    assert.equal(part.status, 206);
+    assert.ok(Buffer.from(await part.arrayBuffer()).equals(before.subarray(20_001, 30_001)));
+    const { findings } = await server.get<{ findings: object[] }>("/v1/Recordings/Reconciliation");
+    assert.deepEqual(findings, []);
+    const bucket = swift.bucket(s3.bucket);
+    assert.equal((await bucket.listObjects("/", `calls/${sid}/`))?.length, 2);
+    await server.request("DELETE", path);
+    assert.equal((await bucket.listObjects("/", `calls/${sid}/`))?.length ?? 0, 0);
   });
 });

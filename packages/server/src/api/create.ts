@@ -125,11 +125,15 @@ export async function createApi(options: ApiOptions): Promise<ApiServer> {
     ...recordingRoutes({ recordings, archive, base: () => base }),
     ...wholeRoutes({ recordings, archive, base: () => base }),
     ...archiveRoutes({ archive, base: () => base }),
-    ...streamRoutes({ recordings, streams, base: () => base }),
+    ...streamRoutes({ recordings, archive, streams, base: () => base }),
     ...alertRoutes(own),
     ...(trace === undefined ? [] : traceRoutes({ trace })),
   ];
-  const upgrades = new Upgrades({ gate, handler: listenHandler(streams), bodyBytes: limits.bodyBytes });
+  const upgrades = new Upgrades({
+    gate,
+    handler: listenHandler(streams, archive),
+    bodyBytes: limits.bodyBytes,
+  });
   const app = await createHttpServer({ routes, gate, log, metrics, bodyBytes: limits.bodyBytes, version });
 
   return {

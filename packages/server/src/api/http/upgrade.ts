@@ -15,6 +15,8 @@ export interface UpgradeAsk {
   /** Path without query. */
   readonly path: string;
   readonly query: Form;
+  /** Where the request came from: an IP address. */
+  readonly address: string;
 }
 
 /**
@@ -62,16 +64,17 @@ export class Upgrades {
   async #take(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const [path = "", query = ""] = (request.url ?? "").split("?", 2);
     const secFetchSite = request.headers["sec-fetch-site"];
+    const address = request.socket.remoteAddress ?? "";
     const principal = await this.#gate.admit({
       // To listen is to read, but a page of another site must not do it with a browser's credentials.
       method: "POST",
-      address: request.socket.remoteAddress ?? "",
+      address,
       authorization: request.headers.authorization,
       secFetchSite: Array.isArray(secFetchSite) ? secFetchSite[0] : secFetchSite,
     });
     const form = parseForm(query);
     if (form instanceof FormProblem) throw new MalformedRequestError(form.message);
-    const take = await this.#handler({ principal, path, query: form });
+    const take = await this.#handler({ principal, path, query: form, address });
     if (take === undefined) throw new NotFoundError(path);
     this.#upgrader.handleUpgrade(request, socket, head, take);
   }

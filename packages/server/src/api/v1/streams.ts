@@ -1,6 +1,7 @@
 import { err, ok } from "@callfork/protocol/text";
 import Type from "typebox";
 import {
+  type RecordingArchive,
   type RecordingLibrary,
   type RecordingStreams,
   STREAM_TRACKS,
@@ -14,6 +15,7 @@ import { metaPage, metaPageSchema, PAGE_FIELDS, pageAsked } from "../http/paging
 import { json, type Route, route } from "../http/route.ts";
 import type { UpgradeHandler } from "../http/upgrade.ts";
 import { customParameters } from "../twilio/siprec.ts";
+import { actorOf } from "./actor.ts";
 import { named, V1 } from "./prefix.ts";
 
 const textOrNull = Type.Union([Type.String(), Type.Null()]);
@@ -50,10 +52,12 @@ const TRY_AGAIN_LATER = 1013;
 /** /v1/Recordings/{sid}/Streams: the audio of a recording in progress, to whoever is to hear it. */
 export function streamRoutes({
   recordings,
+  archive,
   streams,
   base,
 }: {
   readonly recordings: RecordingLibrary;
+  readonly archive: Pick<RecordingArchive, "note">;
   readonly streams: RecordingStreams;
   readonly base: () => string;
 }): readonly Route[] {
@@ -87,11 +91,14 @@ export function streamRoutes({
         "^Parameter[1-9][0-9]?\\.Value$": Type.String({ description: "Its value" }),
       },
       answers: { 201: found },
-      async handle({ principal, params, body, form, path }) {
+      async handle({ principal, params, body, form, path, address }) {
         const sid = params.RecordingSid!;
         await listOf(principal.accountSid, sid, path);
         const parameters = Object.fromEntries(customParameters(form).map(({ name, value }) => [name, value]));
         const { Url: url, Name: name = null, Track: track = "both_tracks" } = body;
+        const { origin } = new URL(url);
+        const who = actorOf(principal, address);
+        await archive.note(principal.accountSid, sid, "heard", who, `live, by ${origin}`);
         const started = streams.start(principal.accountSid, sid, url, { name, track, parameters });
         if (typeof started === "string") throw refused(started, sid);
         return json(show(started), 201);
@@ -166,12 +173,16 @@ function show(stream: StreamRecord): object {
 const LISTEN_PATH = /^\/v1\/Recordings\/([^/]+)\/Stream$/;
 
 /** `wss://…/v1/Recordings/{sid}/Stream`: a consumer that connects by itself. `Track` and `Name` may stand in the query. */
-export function listenHandler(streams: RecordingStreams): UpgradeHandler {
-  return async ({ principal, path, query }) => {
+export function listenHandler(
+  streams: RecordingStreams,
+  archive: Pick<RecordingArchive, "note">,
+): UpgradeHandler {
+  return async ({ principal, path, query, address }) => {
     const sid = LISTEN_PATH.exec(path)?.[1];
     if (sid === undefined) return undefined;
     if (streams.list(principal.accountSid, sid) === undefined) throw refused("not-live", sid);
     const { Track: track = "both_tracks", Name: name = null } = readFields(LISTEN_FIELDS, query);
+    await archive.note(principal.accountSid, sid, "heard", actorOf(principal, address), "live");
     return (socket) => {
       const stream = streams.attach(principal.accountSid, sid, socket, { name, track, parameters: {} });
       // Between the question and the handshake the recording may have ended.
