@@ -38,9 +38,10 @@ const RING_ENTRIES = { submissions: 1024, completions: 16_384 };
 const MAX_PORTS = 16_384;
 /** A thread that has nothing to do looks up this often. */
 const MAX_WAIT_MS = 250;
-/** So many packets are worth a turn at once; fewer wait this long for company. */
+/** So many packets are worth a turn at once; fewer wait for company: 1 ms, or 2 while few come in that time. */
 const COMPANY = 64;
 const COMPANY_MS = 1;
+const FEW = 24;
 /** After the kernel had no memory for a receive. */
 const RETRY_MS = 10;
 
@@ -124,6 +125,8 @@ export class UringPacketIo implements PacketIo {
   readonly #used = new Uint16Array(1 << 16);
   #usedCount = 0;
   #turns = 1;
+  /** Completions of the last turn. */
+  #lastCompleted = 0;
   #handlers: PacketIoHandlers | undefined;
   #loopWatched = false;
   /** The loop had something to do in the last turn: it is let through before we wait again. */
@@ -347,9 +350,11 @@ export class UringPacketIo implements PacketIo {
       this.#armAgain();
       if (!this.#loopWatched) this.#watchLoop();
       const waitMs = this.#waitMs();
-      if (waitMs > 0) this.#handOver(COMPANY, waitMs, waitMs > COMPANY_MS ? COMPANY_MS : 0);
+      const companyMs = this.#lastCompleted < FEW ? 2 * COMPANY_MS : COMPANY_MS;
+      if (waitMs > 0) this.#handOver(COMPANY, waitMs, waitMs > companyMs ? companyMs : 0);
       else this.#handOver(0, 0, 0);
       this.#loopReady = false;
+      this.#lastCompleted = this.#ring.completed;
       this.#takeCompletions();
       const now = performance.now();
       if (now >= this.#wakeAt) {
