@@ -120,9 +120,7 @@ export class LowBand extends SubBand {
   encode(sample: number): number {
     const error = saturate(sample - this.prediction);
     const magnitude = error < 0 ? ~error : error;
-    let level = 1;
-    while (level < Q6_LEVELS.length && magnitude >= (Q6_LEVELS[level]! * this.scale) >> 12) level++;
-    const code = lowCode(level, error < 0);
+    const code = lowCode(intervalOf(magnitude, this.scale), error < 0);
     this.#adapt(code >> 2);
     return code;
   }
@@ -169,6 +167,18 @@ export class HighBand extends SubBand {
     this.adaptScale(HIGH_MULTIPLIERS[code]!);
     this.adaptPredictor(difference);
   }
+}
+
+/** Which of the 30 intervals between decision levels a magnitude is in, 1 to 30. */
+function intervalOf(magnitude: number, scale: number): number {
+  let low = 1;
+  let high = Q6_LEVELS.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (magnitude < (Q6_LEVELS[middle]! * scale) >> 12) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /**

@@ -185,6 +185,48 @@ test("packets that are none of the codec leave a hole and a count", () => {
   assert.equal(one.counts.concealedMs, 40);
 });
 
+test("a source that sends more than anybody can say gets no more out than that", () => {
+  const { one, made } = transcoder(OPUS, PCMU);
+  // Six frames of 20 ms in seven octets, a thousand packets a second.
+  const dense = Uint8Array.of(0x0b, 0x06, 1, 2, 3, 4, 5);
+  for (let i = 0; i < 20_000; i++) one.push(SSRC, i & 0xffff, i * 48, dense, i);
+  assert.ok(made.length <= (20_000 + 5000) / 20 + 7, `${made.length} packets in 20 s`);
+  assert.ok(one.counts.undecodable > 10_000);
+});
+
+test("whatever a source does, nothing throws, and no packet makes more than a handful", () => {
+  const anything = fc.record({
+    ssrc: fc.nat(1),
+    step: fc.oneof(fc.integer({ min: -5, max: 5 }), fc.nat(0xffff)),
+    timestamp: fc.oneof(fc.nat(5000), fc.nat(0xffff_ffff)),
+    payload: fc.uint8Array({ maxLength: 400 }),
+    ms: fc.nat(500),
+    event: fc.constantFrom("packet", "packet", "packet", "packet", "skip", "reset", "flush"),
+  });
+  fc.assert(
+    fc.property(
+      fc.constantFrom([OPUS, PCMU, 8000], [OPUS, G722, 16_000], [G722, OPUS, 16_000], [PCMA, G722, 8000]),
+      fc.array(anything, { maxLength: 60 }),
+      ([from, to, rateHz], events) => {
+        const { one, made } = transcoder(from as AudioFormat, to as AudioFormat, rateHz as number);
+        let [sequence, now] = [0, 0];
+        for (const { ssrc, step, timestamp, payload, ms, event } of events) {
+          sequence = (sequence + step) & 0xffff;
+          now += ms;
+          const before = made.length;
+          if (event === "packet") one.push(ssrc, sequence, timestamp, payload, now);
+          else if (event === "skip") one.skip(ssrc, sequence);
+          else one[event as "reset" | "flush"]();
+          assert.ok(made.length - before <= 64, `${made.length - before} packets at once`);
+        }
+        assert.ok(made.every(({ units, skippedUnits }) => units > 0 && Number.isInteger(skippedUnits)));
+        one.close();
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 test("events of the source are no loss, and their time is kept", () => {
   const { one, made } = transcoder(L16, L16);
   one.push(SSRC, 0, 0, numbered(0, PACKET), 0);

@@ -10,6 +10,9 @@ const MAX_LEAD_MS = 5000;
 
 const NOTHING = new Uint8Array(0);
 
+/** More audio than time has passed, by this much, is no talk: what comes above it is dropped. */
+const MAX_SURPLUS_MS = 5000;
+
 /** Takes what a transcoder makes. */
 export interface TranscodedSink {
   /**
@@ -25,7 +28,7 @@ export interface TranscodedSink {
 export interface TranscoderCounts {
   /** Packets of the source that were decoded. */
   readonly packets: number;
-  /** Those that were no payload of the codec. */
+  /** Those that were no payload of the codec, or more than anybody can say in the time. */
   readonly undecodable: number;
   /** Those that came too late to be put in order, and those that never came. */
   readonly late: number;
@@ -63,6 +66,9 @@ export class Transcoder implements InOrder {
   #expected = 0;
   #unsent = 0;
   #isAnchored = false;
+  /** Audio that came ahead of the clock. */
+  #surplusMs = 0;
+  #surplusAt = 0;
   /** Nothing has been decoded since the beginning or a reset: there is nothing to go on from. */
   #isFresh = true;
   #ssrc = -1;
@@ -146,12 +152,19 @@ export class Transcoder implements InOrder {
 
   onPayload(timestamp: number, payload: Uint8Array): void {
     if (payload.length === 0) return;
+    this.#surplusMs = Math.max(0, this.#surplusMs - (this.#now - this.#surplusAt));
+    this.#surplusAt = this.#now;
+    if (this.#surplusMs > MAX_SURPLUS_MS) {
+      this.#undecodable++;
+      return;
+    }
     this.#place(timestamp, payload);
     const frames = this.#decoder.decode(payload, this.#decoded);
     if (frames < 0) {
       this.#undecodable++;
       return;
     }
+    this.#surplusMs += (frames * 1000) / this.#decoder.sampleRateHz;
     this.#packets++;
     this.#isFresh = false;
     this.#expected = (timestamp + frames * this.#decoder.unitsPerFrame) >>> 0;

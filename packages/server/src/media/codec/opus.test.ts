@@ -12,6 +12,7 @@ import type {
 import { createAudioDecoder, createAudioEncoder } from "./index.ts";
 import { readOpusParameters } from "./opus-fmtp.ts";
 import { opusPacketUnits } from "./opus-packet.ts";
+import { opusLibrary } from "./opus-wasm.ts";
 import {
   babble,
   bestSnrDb,
@@ -269,6 +270,18 @@ test("whatever comes, the decoder says no or decodes it, within bounds, and goes
   assert.equal(one.decode(good, out), 960);
   assert.equal(one.decode(new Uint8Array(70_000), out), -1);
   assert.equal(one.decode(good, new Int16Array(959)), -1);
+});
+
+test("what is closed gives its memory back, however often", () => {
+  const library = opusLibrary();
+  decoder().close();
+  const before = library.calls.memory.buffer.byteLength;
+  for (let i = 0; i < 3000; i++) {
+    const [one, other] = [decoder({ channels: 2 }), encoder()];
+    one.close();
+    other.close();
+  }
+  assert.equal(library.calls.memory.buffer.byteLength, before);
 });
 
 test("threads do not share a buffer: four that code at once get what one alone gets", async () => {
