@@ -23,7 +23,8 @@ export interface TargetOptions {
   readonly tls?: Omit<SipTlsContext, "serverName"> | undefined;
   /**
    * The path that the dialog's INVITE took. When it was a connection and the URI names the same peer without insisting
-   * on another transport, it is used first: a peer behind a NAT or a strict firewall can be reached on no other. Of
+   * on another transport, it is used first: a peer behind a NAT or a strict firewall can be reached on no other. When
+   * the URI names another address it comes last: a Contact that nobody can reach is that of a peer behind a NAT. Of
    * WebSocket peers it is the only one there is, whatever their URI says (RFC 7118 §5).
    */
   readonly path?: Target | undefined;
@@ -54,11 +55,9 @@ export function findTargets(options: TargetOptions): Targets | Promise<Targets> 
         tls === undefined || one.tls === undefined ? one : { ...one, tls: { ...tls, ...one.tls } };
       return edge === undefined ? withTls : { ...withTls, edge };
     });
-    const isSamePeer =
-      path !== undefined &&
-      isConnection(path, wanted, isSips) &&
-      found.some(({ address }) => address === addressOf(path));
-    return { ok: true, targets: [...(isSamePeer ? [path] : []), ...found] };
+    if (path === undefined || !isConnection(path, wanted, isSips)) return { ok: true, targets: found };
+    const isSamePeer = found.some(({ address }) => address === addressOf(path));
+    return { ok: true, targets: isSamePeer ? [path, ...found] : [...found, path] };
   };
   const located = locator.locate(uri.value, availableFrom(transports, edge));
   return located instanceof Promise ? located.then(toTargets) : toTargets(located);
@@ -66,7 +65,7 @@ export function findTargets(options: TargetOptions): Targets | Promise<Targets> 
 
 /** A connection that the URI does not speak against: TLS serves those who ask for it and those who do not. */
 function isConnection(path: Target, wanted: string | undefined, isSips: boolean): boolean {
-  if (path.transport === "tcp") return wanted === undefined && !isSips;
+  if (path.transport === "tcp") return (wanted === undefined || wanted === "tcp") && !isSips;
   return (
     path.transport === "tls" && (wanted === undefined || wanted === "tls" || (isSips && wanted === "tcp"))
   );
