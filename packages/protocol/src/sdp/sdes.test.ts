@@ -10,6 +10,7 @@ import {
   type MediaDescription,
   parseCrypto,
 } from "./index.ts";
+import { parseSessionDescription } from "./parse.ts";
 
 const KEY = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 const LINE = `1 AES_CM_128_HMAC_SHA1_80 ${KEY}`;
@@ -47,6 +48,13 @@ test("[R4568-4.1-2] lines that share a tag are all left out, and so are invalid 
   const tags = (...values: string[]) => cryptoOf(media(values)).map(({ tag }) => tag);
   assert.deepEqual(tags(LINE, LINE.replace(/^1/, "2"), LINE), [2]);
   assert.deepEqual(tags("2", "x AES inline:1", `3 F8_128_HMAC_SHA1_80 ${KEY}`, LINE), [1]);
+});
+
+test("[R4568-4.1-3] crypto lines count on an m-line only, not for the whole description", () => {
+  const start = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";
+  const read = parseSessionDescription(`${start}a=crypto:${LINE}\r\nm=audio 4000 RTP/SAVP 0\r\n`);
+  assert.ok(read.ok);
+  assert.deepEqual(cryptoOf(read.value.media[0]!), []);
 });
 
 test("[R4568-6.1-4] lifetime is 2^n or a number, both up to 2^48; an identifier is value:length", () => {
