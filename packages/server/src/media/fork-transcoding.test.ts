@@ -216,8 +216,8 @@ test("while it is fenced not one sample goes in, and after it not one of before 
   }
 });
 
-test("events of the call are left out, and their time is kept", async (t) => {
-  const { a, alice, recorder } = await forked(t, [PCMU], transcoding(PCMU, OPUS));
+test("[R3551-4.1-3] events of the call are left out, their time is kept, and speech after them begins with the marker", async (t) => {
+  const { plane, a, alice, fork, recorder } = await forked(t, [PCMU], transcoding(PCMU, OPUS));
   const sent = packetsOf(PCMU, tone(500, 8000, 1), 8000);
   for (const i of [0, 1, 2]) await alice.send(a, { ...numbers(PCMU, i), payload: sent[i]! });
   for (let i = 3; i < 15; i++) {
@@ -231,7 +231,12 @@ test("events of the call are left out, and their time is kept", async (t) => {
     packets.map(({ timestamp }) => ((timestamp - packets[0]!.timestamp) >>> 0) / 960),
     [0, 1, 2, 15, 16],
   );
+  assert.deepEqual(
+    packets.map(({ marker }) => marker),
+    [true, false, false, true, false],
+  );
   assert.ok(packets.every(({ payloadType }) => payloadType === OPUS.payloadType));
+  assert.equal((await plane.stats(fork.id))!.unforwarded, 12);
 });
 
 test("[R3550-5.2-1] a call that changes between codecs of different clocks: another SSRC for each clock, none for the same", async (t) => {

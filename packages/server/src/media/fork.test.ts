@@ -322,7 +322,10 @@ test("a recorder that vanishes is told about, now and then, and the call does no
     await bob.take(t, 1);
   }
   await until(t, () => events.length > 0);
-  assert.deepEqual(events[0], { kind: "unreachable", id: inbound.id });
+  const [first] = events;
+  assert.ok(first?.kind === "unreachable" && first.id === inbound.id);
+  // Of 40 packets, sent one after the other: none was taken, and ICMP is quick here.
+  assert.ok((first.delivered ?? 40) <= 1, `${first.delivered}`);
   assert.ok(events.length < 5);
 });
 

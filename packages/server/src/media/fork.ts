@@ -51,6 +51,11 @@ export class Fork implements PortOwner, TranscodedSink {
   #stream: OutgoingStream | undefined;
   #remoteReport: ReportBlock | undefined;
   #unreachableAt = Number.NEGATIVE_INFINITY;
+  /** Packets sent before those of the turn in which the last one was. */
+  #sentBefore = 0;
+  /** The same of the turn before that one. */
+  #sentEarlier = 0;
+  #turnAt = -1;
   #collidedAt = Number.NEGATIVE_INFINITY;
   #dropped = 0;
   #rejected = 0;
@@ -58,6 +63,7 @@ export class Fork implements PortOwner, TranscodedSink {
   readonly #held: HeldRuns;
   #run: PacketRun | undefined;
   #withheld = 0;
+  #unforwarded = 0;
 
   constructor(
     context: MediaContext,
@@ -112,7 +118,10 @@ export class Fork implements PortOwner, TranscodedSink {
     const sequence = rtpSequenceNumber(bytes, at);
     if (this.#withholds || format === undefined) {
       if (format !== undefined) this.#withheld++;
-      else this.#active?.transcoder?.skip(ssrc, sequence);
+      else {
+        this.#unforwarded++;
+        this.#active?.transcoder?.skip(ssrc, sequence);
+      }
       stream.skip(ssrc, sequence);
       return;
     }
@@ -146,6 +155,7 @@ export class Fork implements PortOwner, TranscodedSink {
     );
     bytes.copyWithin(copy + RTP_FIXED_HEADER_LENGTH, at + start, at + end);
     const protectedLength = sender === undefined ? length : sender.protectRtp(bytes, copy, length);
+    this.#beginTurn(stream, now);
     if (protectedLength < 0) this.#dropped++;
     else if (run !== undefined && held >= 0) run.end(protectedLength, now);
     else this.#context.io.send(this.rtpPort, copy, protectedLength);
@@ -175,6 +185,7 @@ export class Fork implements PortOwner, TranscodedSink {
     const bytes = io.slab;
     writeRtpHeader(bytes, at, marker, format.payloadType, stream.sequence, stream.timestamp, stream.ssrc);
     bytes.set(payload, at + RTP_FIXED_HEADER_LENGTH);
+    this.#beginTurn(stream, now);
     if (sender === undefined) io.send(this.rtpPort, at, length);
     else if (!sendProtected(io, this.rtpPort, sender, bytes, at, length)) this.#dropped++;
     stream.count(payload.length, now);
@@ -213,10 +224,25 @@ export class Fork implements PortOwner, TranscodedSink {
     }
   }
 
-  onUnreachable(now: number): void {
+  onUnreachable(now: number, wasSending: boolean): void {
     if (now - this.#unreachableAt < UNREACHABLE_EVERY_MS) return;
     this.#unreachableAt = now;
-    this.#context.emit({ kind: "unreachable", id: this.id });
+    this.#context.emit({ kind: "unreachable", id: this.id, delivered: this.#delivered(wasSending) });
+  }
+
+  /** ICMP speaks of what left last: a run, or what was sent in one turn; of the one before when this one was refused. */
+  #delivered(wasSending: boolean): number {
+    const run = this.#run;
+    if (run === undefined) return wasSending ? this.#sentEarlier : this.#sentBefore;
+    const left = (this.#stream?.packets ?? 0) - run.waiting - run.lastCount;
+    return Math.max(0, wasSending ? left - run.countBefore : left);
+  }
+
+  #beginTurn(stream: OutgoingStream, now: number): void {
+    if (now === this.#turnAt) return;
+    this.#turnAt = now;
+    this.#sentEarlier = this.#sentBefore;
+    this.#sentBefore = stream.packets;
   }
 
   onTick(now: number): void {
@@ -232,8 +258,10 @@ export class Fork implements PortOwner, TranscodedSink {
       dropped: this.#dropped + (this.#run?.dropped ?? 0),
       rejected: this.#rejected,
       withheld: this.#withheld,
+      unforwarded: this.#unforwarded,
       transcoding: this.#formats.transcoding(this.#active),
       isReported: this.#remoteReport !== undefined,
+      packetTimeMs: this.#stream?.packetTimeMs ?? 20,
     };
   }
 

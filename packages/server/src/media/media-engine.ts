@@ -16,6 +16,10 @@ import type { PairAddress, WorkerAnswer, WorkerCommand } from "./worker-messages
 const TICK_MS = 250;
 /** How long a received packet waits for company on its way to a sink. */
 const SINK_FLUSH_MS = 40;
+/** With no more than so many, packets are handed on sooner: what is nowhere but here is lost when we are killed. */
+const FEW_OWNERS = 16;
+/** A packet that comes so long after others is handed on at once, others this much later. */
+const FEW_FLUSH_MS = 2;
 
 type Answer = (question: number, answer: WorkerAnswer) => void;
 
@@ -36,6 +40,7 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #sinks = new Map<number, PacketSink>();
   #dirtySinks: PacketSink[] = [];
   #flushAt = Number.POSITIVE_INFINITY;
+  #flushedAt = 0;
   #tickAt = Number.POSITIVE_INFINITY;
 
   constructor(context: MediaContext, answer: Answer) {
@@ -51,12 +56,13 @@ export class MediaEngine implements PacketIoHandlers {
       if (owner !== undefined) owner.onRtpPacket(batch, i);
       else this.#rtcpOwners[port]?.onRtcpPacket(batch, i);
     }
+    if (this.#owners.size <= FEW_OWNERS && this.#dirtySinks.length > 0) this.#flushSoon(batch.receivedAt);
     this.#arm();
   }
 
-  onUnreachable(port: PortIndex): void {
+  onUnreachable(port: PortIndex, wasSending: boolean): void {
     const owner = this.#rtpOwners[port] ?? this.#rtcpOwners[port];
-    owner?.onUnreachable(performance.now());
+    owner?.onUnreachable(performance.now(), wasSending);
   }
 
   onWake(now: number): void {
@@ -229,6 +235,14 @@ export class MediaEngine implements PacketIoHandlers {
       return;
     }
     this.#players.play(owner, question, options, now);
+  }
+
+  #flushSoon(now: number): void {
+    const dueAt = this.#flushedAt + FEW_FLUSH_MS;
+    if (now >= dueAt) {
+      this.#flushSinks();
+      this.#flushedAt = now;
+    } else this.#flushAt = Math.min(this.#flushAt, dueAt);
   }
 
   #flushSinks(): void {

@@ -118,6 +118,11 @@ export class OutgoingStream {
     return this.octets - this.#octetsBefore;
   }
 
+  /** What a packet lasts. */
+  get packetTimeMs(): number {
+    return (this.#packetUnits * 1000) / this.clockRateHz;
+  }
+
   get started(): boolean {
     return this.firstSentAt >= 0;
   }

@@ -18,6 +18,9 @@ export class PacketRun {
   heldSince = -1;
   /** There was no room in the slab for packets that had to leave. */
   dropped = 0;
+  /** Packets of the run that left last, and of the one before. */
+  lastCount = 0;
+  countBefore = 0;
   readonly #io: PacketIo;
   readonly #port: PortIndex;
   readonly #held: HeldRuns;
@@ -79,6 +82,11 @@ export class PacketRun {
     } else if (this.#count === MAX_PACKETS) this.flush();
   }
 
+  /** Packets that wait. */
+  get waiting(): number {
+    return this.#count;
+  }
+
   /** Nothing waits any more. */
   flush(): void {
     if (this.#count > 0) this.#sendHeld();
@@ -99,6 +107,8 @@ export class PacketRun {
     const [from, length] = [this.#from, this.#to - this.#from];
     this.#from = this.#to;
     const count = this.#count;
+    this.countBefore = this.lastCount;
+    this.lastCount = count;
     this.#count = 0;
     this.heldSince = -1;
     const at = io.reserve(length);

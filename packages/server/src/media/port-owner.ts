@@ -8,7 +8,7 @@ export interface PortOwner {
   readonly rtcpPort: PortIndex;
   onRtpPacket(batch: PacketBatch, index: number): void;
   onRtcpPacket(batch: PacketBatch, index: number): void;
-  onUnreachable(now: number): void;
+  onUnreachable(now: number, wasSending: boolean): void;
   /** Several times a second: reports, silence. */
   onTick(now: number): void;
   stats(): MediaStats;

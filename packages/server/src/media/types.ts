@@ -199,10 +199,14 @@ export interface MediaStats {
   readonly rejected: number;
   /** Of a fork: packets that were not sent, by `withhold`. */
   readonly withheld?: number;
+  /** Of a fork: packets of payload types that are of no use to the recorder, telephone events among them. */
+  readonly unforwarded?: number;
   /** Of a fork that has something to transcode. */
   readonly transcoding?: TranscodingStats | undefined;
   /** Of a fork: the recorder has reported on our stream by RTCP, so that `sent.lost` means something. */
   readonly isReported?: boolean;
+  /** Of a fork: what one of its packets lasts, as it was last. */
+  readonly packetTimeMs?: number;
 }
 
 export type MediaEvent =
@@ -211,7 +215,12 @@ export type MediaEvent =
   /** Nothing came for `silentMs` although the direction allows it; told once, until packets come again. */
   | { readonly kind: "rtp-stopped"; readonly id: MediaId; readonly silentMs: number }
   /** ICMP said that nobody listens there. */
-  | { readonly kind: "unreachable"; readonly id: MediaId }
+  | {
+      readonly kind: "unreachable";
+      readonly id: MediaId;
+      /** Of a fork: packets sent before those that nobody took. */
+      readonly delivered?: number;
+    }
   | {
       readonly kind: "telephone-event";
       readonly id: MediaId;

@@ -39,9 +39,11 @@ export interface ForkDirection {
   readonly edge: { readonly name: string } | undefined;
 }
 
+/** Of one track, over all its ports. */
 export interface ForkCounts {
   readonly sent: number;
   readonly withheld: number;
+  readonly packetTimeMs: number;
 }
 
 /** The media side of one fork: a port pair a track, where its copies go, and an end that leaves nothing open. */
@@ -54,7 +56,7 @@ export class ForkMedia {
   /** What ports that are closed have sent. */
   readonly #sent = new Map<TrackLabel, SiprecTrackReport>();
   readonly #codecs = new Map<TrackLabel, string>();
-  #withheld = 0;
+  readonly #withheld = new Map<TrackLabel, number>();
   #fenced = false;
   #closing: Promise<void> = Promise.resolve();
   #towards: ForkDirection = { address: undefined, edge: undefined };
@@ -128,19 +130,29 @@ export class ForkMedia {
     this.#options.media.startFork(port.id, connection);
   }
 
-  /** Packets of all tracks so far: those sent, and those that would have been. */
-  async counts(): Promise<ForkCounts> {
-    await this.#closing;
-    const stats = await Promise.all(
-      [...this.#ports.values()].map(({ id }) => this.#options.media.stats(id).catch(() => undefined)),
-    );
-    const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
-    return {
-      sent:
-        sum([...this.#sent.values()].map(({ packets }) => packets)) +
-        sum(stats.map((each) => each?.sent.packets ?? 0)),
-      withheld: this.#withheld + sum(stats.map((each) => each?.withheld ?? 0)),
-    };
+  /** Packets of each track so far: those sent, and those that would have been. */
+  async counts(): Promise<ReadonlyMap<TrackLabel, ForkCounts>> {
+    const counts = this.#options.labels.map(async (label): Promise<[TrackLabel, ForkCounts]> => {
+      await this.#closing;
+      const port = this.#ports.get(label);
+      const now = port && (await this.#options.media.stats(port.id).catch(() => undefined));
+      // Closed meanwhile: it counts as closed once its last counters are in.
+      const stats = this.#ports.get(label) === port ? now : undefined;
+      if (stats === undefined) await this.#closing;
+      return [
+        label,
+        {
+          sent: this.#sentBefore(label) + (stats?.sent.packets ?? 0),
+          withheld: (this.#withheld.get(label) ?? 0) + (stats?.withheld ?? 0),
+          packetTimeMs: stats?.packetTimeMs ?? 20,
+        },
+      ];
+    });
+    return new Map(await Promise.all(counts));
+  }
+
+  #sentBefore(label: TrackLabel): number {
+    return this.#sent.get(label)?.packets ?? 0;
   }
 
   /** What was sent so far, a track each. */
@@ -232,7 +244,11 @@ export class ForkMedia {
     if (event.kind === "worker-lost") {
       this.#ports.clear();
       this.#options.onLost();
-    } else if (event.kind === "unreachable") this.#options.onUnreachable(label);
+    } else if (event.kind === "unreachable") {
+      const { delivered } = event;
+      const total = delivered === undefined ? undefined : this.#sentBefore(label) + delivered;
+      this.#options.onUnreachable(label, total);
+    }
   }
 
   async #closePort(label: TrackLabel, port: MediaPort): Promise<void> {
@@ -241,9 +257,10 @@ export class ForkMedia {
       const stats = await media.close(port.id);
       if (stats === undefined) return;
       this.#sent.set(label, this.#total(label, stats));
-      this.#withheld += stats.withheld ?? 0;
+      this.#withheld.set(label, (this.#withheld.get(label) ?? 0) + (stats.withheld ?? 0));
       const { packets, octets, ssrc } = stats.sent;
-      log.info({ track: label, packets, octets, ssrc, dropped: stats.dropped }, "siprec: track closed");
+      const { dropped, unforwarded } = stats;
+      log.info({ track: label, packets, octets, ssrc, dropped, unforwarded }, "siprec: track closed");
     } catch (error) {
       log.warn({ err: error, track: label }, "siprec: a port was not closed properly");
     }

@@ -27,7 +27,7 @@ import {
 import type { ConnectorPlan } from "./recorders.ts";
 import { forkCodecs } from "./recording-offer.ts";
 import type { RecordingSession, SessionOwner } from "./recording-session.ts";
-import { labelsOf } from "./tracks.ts";
+import { labelsOf, type TrackLabel } from "./tracks.ts";
 import { UnrecordedWatch } from "./unrecorded-watch.ts";
 
 export interface ForkSetup {
@@ -398,8 +398,8 @@ export class Fork {
 
   #beginGap(): void {
     this.#unrecorded.missing();
-    if (!this.#pause.isOn) this.#gaps.begin(this.#recorders.failures.at(-1)?.text ?? "the recorder was lost");
     this.#media.hold();
+    if (!this.#pause.isOn) this.#gaps.begin(this.#recorders.failures.at(-1)?.text ?? "the recorder was lost");
     this.#losses.stop();
   }
 
@@ -440,10 +440,10 @@ export class Fork {
     if (this.#state === "Recording") this.#session?.changed({ atOnce: true });
   }
 
-  #unreachable(label: string): void {
+  #unreachable(label: TrackLabel, delivered: number | undefined): void {
     if (this.#state !== "Recording") return;
     const text = `nobody listens at the recorder's port for the ${label} track`;
-    const finding = this.#gaps.unreachable();
+    const finding = this.#gaps.unreachable(label, delivered);
     if (finding === "confirmed") this.#useless(UNREACHABLE_CODE, text);
     if (finding !== "first") return;
     this.#log.warn({ track: label }, `siprec: ${text}`);
