@@ -209,12 +209,14 @@ test("a codec that does not tell how long its payloads last is timed by its time
   assert.equal(track?.longestGapMs, 30);
 });
 
-test("video is kept packet by packet as a capture, beside the audio", async (t) => {
+test("[R4585-4.2-1] video is kept packet by packet as a capture, beside the audio; no feedback is promised that is not given", async (t) => {
   const world = await RecorderWorld.start(t);
-  const video = { kind: "video", label: "v", formats: "96", attributes: ["rtpmap:96 H264/90000"] };
+  const attributes = ["rtpmap:96 H264/90000", "rtcp-fb:96 nack pli", "rtcp-fb:96 ccm fir"];
+  const video = { kind: "video", label: "v", formats: "96", attributes };
   const invited = await world.invite(body(sdpPart(sdp([{ label: "a" }, video]))));
   const [audioPort, videoPort] = portsOf(invited.answer);
   assert.match(answerText(invited.answer), /^m=video [1-9]\d+ RTP\/AVP 96\r$/m);
+  assert.ok(!answerText(invited.answer).includes("rtcp-fb"));
   const frames = Array.from({ length: 90 }, (_, at) => ({
     payload: new Uint8Array(1_000).fill(at),
     units: 3_000,

@@ -142,7 +142,7 @@ test("[R7866-7.2-1] [R7866-7.2-8] [R7866-8.4-1] every accepted line is recvonly 
   );
 });
 
-test("[R7866-8.3.1-1] lines that are not recorded have port 0 in their place", async (t) => {
+test("[R7866-8.3.1-1] [R7866-8.3.2-1] lines that are not recorded have port 0 in their place", async (t) => {
   const world = await RecorderWorld.start(t);
   const invited = await world.invite(
     body(
@@ -299,7 +299,7 @@ test("[R7866-10-3] a recording session without metadata is recorded and stays", 
   await world.hangUp(dialog!);
 });
 
-test("[R3261-8.2.3-1] a required part of an unknown type gets 415 strictly, a warning leniently; an optional one is ignored", async (t) => {
+test("[R3261-8.2.3-1] [R5621-8.4-1] a required part of an unknown type gets 415 strictly, a warning leniently; an optional one is ignored", async (t) => {
   const gtd = { type: "application/gtd", body: "IAM," };
   const optional = { ...gtd, disposition: "signal;handling=optional" };
   const parts = [sdpPart(sdp(TWO)), metadataPart(completeXml(newCast(), ["1", "2"]))];
@@ -315,7 +315,7 @@ test("[R3261-8.2.3-1] a required part of an unknown type gets 415 strictly, a wa
   await lenient.hangUp(dialog!);
 });
 
-test("who is not allowed gets 403 and is counted; nothing is stored and nobody is alarmed", async (t) => {
+test("[R7866-6.2-5] who is not allowed gets 403 and is counted; nothing is stored and nobody is alarmed", async (t) => {
   const world = await RecorderWorld.start(t, { allowedAddresses: ["192.0.2.0/24", "::1"] });
   const { failure } = await world.invite(usual());
   assert.equal(failure?.status, 403);

@@ -23,13 +23,15 @@ export interface Conclusion {
   readonly tracks: readonly RecordedTrack[];
   readonly summaries: ReadonlyMap<RecordedTrack, TrackSummary>;
   readonly knowledge: Knowledge;
+  /** Labels of lines that we refused. */
+  readonly refusedLabels: ReadonlySet<string>;
   /** When the INVITE came. */
   readonly startTime: number;
 }
 
 /** How a recording ended, and what is to be said about it. */
 export function conclude(
-  { dialogEnd, cut, tracks, summaries, knowledge, startTime }: Conclusion,
+  { dialogEnd, cut, tracks, summaries, knowledge, refusedLabels, startTime }: Conclusion,
   warnings: Warnings,
   alertMedia: (text: string) => void,
 ): RecordingRecord["status"] {
@@ -39,7 +41,7 @@ export function conclude(
     packets += summary?.packets ?? 0;
     if (summary !== undefined) noteTrack(track, summary, warnings, alertMedia);
   }
-  noteStreams(tracks, knowledge, warnings, alertMedia);
+  noteStreams(tracks, knowledge, refusedLabels, warnings, alertMedia);
   if (dialogEnd.cause !== "bye") {
     const [code, message] = DIALOG_ENDS[dialogEnd.cause];
     warnings.add(code, message);
@@ -134,6 +136,7 @@ function noteDuration(
 function noteStreams(
   tracks: readonly RecordedTrack[],
   { state, bindings }: Knowledge,
+  refusedLabels: ReadonlySet<string>,
   warnings: Warnings,
   alertMedia: (text: string) => void,
 ): void {
@@ -142,6 +145,8 @@ function noteStreams(
   for (const { streamId, label } of streams) {
     // A line that stayed silent is told of by itself (NO_RTP).
     if (bindings.get(objectIdKey(streamId)) !== undefined) continue;
+    // RFC 7865 §6.7: streams of lines that were rejected may be named and change all the same.
+    if (label !== undefined && refusedLabels.has(label)) continue;
     const text = `the metadata names stream ${label ?? streamId}, which was on no line that was recorded`;
     if (warnings.add("METADATA_WITHOUT_RECORDING", text)) alertMedia(text);
   }

@@ -103,13 +103,16 @@ test("a flood of SSRCs moves nothing: who spoke goes on speaking", async (t) => 
   assert.deepEqual((await real.samples(victim.sid, "1")).subarray(0, 160 * PACKETS), expected(1));
 });
 
-test("truncated RTP and what is no RTP at all are dropped", async (t) => {
+test("[R6263-4.6-1] truncated RTP, keepalives and what is no RTP at all are dropped", async (t) => {
   const { real, victim, hurt } = await under(t, 15_600, ({ victim: { ports }, sockets }, index) => {
     const whole = rtpPacket(index, speechAt(index, 1));
     for (const octets of [
       whole.subarray(0, index % 12),
       Uint8Array.of(0xbf, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0x12, 0x67),
       new Uint8Array(1_400).fill(index),
+      // STUN binding request (RFC 8489 §5), and a payload type that nobody named (RFC 6263 §4.6).
+      Uint8Array.of(0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...new Uint8Array(12).fill(index)),
+      rtpPacket(index, new Uint8Array(0), 4711, 127),
     ]) {
       sockets[0].send(octets, ports[0]!, "127.0.0.1");
     }

@@ -83,6 +83,7 @@ export class MediaLines {
   readonly #cname: string;
   #tracks: readonly RecordedTrack[] = [];
   #onLine: ReadonlyMap<number, RecordedTrack> = new Map();
+  readonly #refusedLabels = new Set<string>();
   #numbered = 0;
   #isHeard = false;
   readonly #listening = new Map<RecordedTrack, () => void>();
@@ -97,6 +98,11 @@ export class MediaLines {
   /** In the order they were opened, ended ones included. */
   get tracks(): readonly RecordedTrack[] {
     return this.#tracks;
+  }
+
+  /** Of lines that were never recorded: what the metadata says of them is no sign of a loss. */
+  get refusedLabels(): ReadonlySet<string> {
+    return this.#refusedLabels;
   }
 
   get onLine(): ReadonlyMap<number, RecordedTrack> {
@@ -145,7 +151,9 @@ export class MediaLines {
       return give({ status: 488, message, reason: "track-limit" });
     }
     for (const [index, line] of offer.media.entries()) {
-      if (line.port !== 0 && !takes[index]) warnings.push(["LINE_REFUSED", refusedLine(line, index)]);
+      if (line.port === 0 || takes[index]) continue;
+      warnings.push(["LINE_REFUSED", refusedLine(line, index)]);
+      this.#refusedLabels.add(labelOf(line) ?? String(index + 1));
     }
 
     const opened = await this.#open(offer, fresh, warnings);

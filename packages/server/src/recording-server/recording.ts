@@ -362,6 +362,7 @@ export class Recording {
         tracks: this.#lines.tracks,
         summaries,
         knowledge: this.#metadata.knowledge,
+        refusedLabels: this.#lines.refusedLabels,
         startTime: this.#startTime,
       },
       this.#notes.warnings,

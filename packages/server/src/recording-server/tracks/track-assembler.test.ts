@@ -85,7 +85,7 @@ const audioOf = (sent: readonly Sent[]): number[] =>
   sent.flatMap((each) => [...(each.payload ?? voice(each.sequence))]);
 const silence = (samples: number): number[] => new Array<number>(samples).fill(SILENCE);
 
-test("whatever is lost, doubled or comes up to 200 ms late: the right samples stand at the right places", () => {
+test("[R7866-8.2.1.1-5] [R7866-8.2.1.2-6] [R7866-8.2.2-4] [R7866-8.2.3-3] whatever is lost, doubled or comes up to 200 ms late: the right samples stand at the right places", () => {
   const fate = fc.record({
     lost: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0),
     delay: fc.integer({ min: 0, max: 10 }),
@@ -194,7 +194,7 @@ test("a packet that comes when its place has been written is late and lost; a re
   assert.equal(counters.longestGapMs, 20);
 });
 
-test("silence suppression leaves a gap of its length and loses nothing", () => {
+test("[R3551-4.1-1] silence suppression leaves a gap of its length and loses nothing", () => {
   const { push, finish, timeline } = track();
   const before = run(15);
   // The sequence goes on, the timestamp jumps with the clock (RFC 3550 §5.1).
