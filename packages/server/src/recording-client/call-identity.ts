@@ -30,10 +30,11 @@ export class CallIdentity {
   /** Who takes part now, by side. */
   readonly #present = new Map<Side, string>();
 
-  constructor(random: Random, now: number) {
+  /** @param groupId - of calls that belong together: the legs of a bridge, and what a transfer made of them */
+  constructor(random: Random, now: number, groupId = newObjectId(random)) {
     this.#random = random;
     this.sessionId = newObjectId(random);
-    this.groupId = newObjectId(random);
+    this.groupId = groupId;
     this.since = now;
   }
 

@@ -10,6 +10,7 @@ import { PlatformError } from "../observe/index.ts";
 import type { IncomingInvite } from "../signalling/index.ts";
 import { Backoff } from "./backoff.ts";
 import { CallForks } from "./call-forks.ts";
+import { CallGroups } from "./call-groups.ts";
 import { CallIdentity } from "./call-identity.ts";
 import { type ClientContext, DEFAULT_LIMITS } from "./context.ts";
 import {
@@ -64,11 +65,13 @@ async function first(
 class Client implements RecordingClient {
   readonly #context: ClientContext;
   readonly #calls = new Map<string, CallForks>();
+  readonly #groups: CallGroups;
   readonly #peers: RecorderPeers;
   #stopping = false;
 
   constructor(context: ClientContext) {
     this.#context = context;
+    this.#groups = new CallGroups(context.random);
     this.#peers = new RecorderPeers(context);
   }
 
@@ -297,7 +300,9 @@ class Client implements RecordingClient {
 
   #enter(tap: CallTap): CallForks {
     const { random, clock } = this.#context;
-    const call = new CallForks(new CallIdentity(random, clock.wallNow()));
+    const record = this.#context.calls.find(tap.callSid)?.record();
+    const groupId = record && this.#groups.groupOf(record);
+    const call = new CallForks(new CallIdentity(random, clock.wallNow(), groupId));
     this.#calls.set(tap.callSid, call);
     tap.onEnded(() => {
       call.callEnded = true;
