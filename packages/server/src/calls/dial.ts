@@ -227,6 +227,7 @@ export class Dial {
       if (!settled.ok) throw settled.error;
     }
     branch.description = description;
+    bridge.connect(); // before the caller hears of it, so that its first packets find the way
     if (leg instanceof IncomingLeg && !leg.answered) {
       // Without an offer in the caller's INVITE our 200 makes one, of what the callee took; ACK brings the answer.
       leg.answer(leg.media.local ?? leg.media.offer(codecsForOtherLeg(call.leg.media.line!)));
