@@ -14,6 +14,7 @@ import { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
 import type { IncomingSession } from "./incoming-session.ts";
 import { LossWatch } from "./loss-watch.ts";
+import { sessionReasons } from "./metadata.ts";
 import {
   BAD_ANSWER_CODE,
   BROKEN_CODE,
@@ -364,7 +365,8 @@ export class Fork {
 
   #sendBye(): void {
     const over = () => this.#dispatch("over");
-    (this.#session?.bye(this.#callOver) ?? Promise.resolve()).then(over, over);
+    const reasons = sessionReasons(this.#setup.tap.reasons());
+    (this.#session?.bye(this.#callOver, reasons) ?? Promise.resolve()).then(over, over);
   }
 
   #callEnded(): void {
