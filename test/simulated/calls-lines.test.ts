@@ -71,6 +71,27 @@ test("[R3264-5-2] video passes through: both parties see each other's formats, a
   assert.equal(w.media.open.size, 0, "nothing of it is left");
 });
 
+test("[R7866-12.2-2] keys are of each leg and each line: video by SRTP on one side goes in the clear on the other", async () => {
+  const key = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+  const secured = [
+    "m=video 5000 RTP/SAVP 97",
+    "a=rtpmap:97 H264/90000",
+    `a=crypto:1 AES_CM_128_HMAC_SHA1_80 ${key}`,
+  ];
+  const { w, alice, bob } = await called({ more: secured }, { more: video(6000).slice(0, 3) });
+  const [offered, answered] = [offerTo(bob).media[1]!, alice.answer!.media[1]!];
+  assert.equal(offered.protocol, "RTP/AVP");
+  assert.equal(attribute(offered, "crypto"), undefined);
+  assert.equal(answered.protocol, "RTP/SAVP");
+  assert.match(attribute(answered, "crypto")!, /^1 AES_CM_128_HMAC_SHA1_80 inline:/);
+  assert.ok(!attribute(answered, "crypto")!.includes(key));
+  const keyed = passages(w).map((id) => {
+    const { remote, srtp } = w.media.connections.get(id)!;
+    return `${remote?.rtpPort} ${srtp === undefined ? "clear" : srtp.receive.suite}`;
+  });
+  assert.deepEqual(keyed.sort(), ["5000 AES_CM_128_HMAC_SHA1_80", "6000 clear"]);
+});
+
 test("[R3264-8.2-2] a callee without video: port 0 on both sides, and no port is kept for it", async () => {
   const refusal = ["m=video 0 RTP/AVP 97"];
   const { w, alice, bob } = await called({ more: video(5000) }, { more: refusal });
