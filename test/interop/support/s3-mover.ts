@@ -31,4 +31,4 @@ const keeping: typeof store.keeping = {
 };
 const files = new RecordingFiles({ folder: join(folder, "recordings"), keeping, objects });
 const partBytes = Number(process.env.S3_PART_BYTES);
-new Mover({ files, objects, keeping, clock, log, alert: () => {}, partBytes }).start();
+await new Mover({ files, objects, keeping, clock, log, alert: () => {}, partBytes }).start();

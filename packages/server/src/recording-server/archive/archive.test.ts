@@ -239,6 +239,16 @@ test("objects are deleted too; with the storage down it is gone for all, told, a
   assert.equal(objects.objects.size, 0);
 });
 
+test("what was moved, and not removed before the crash, is removed at the start", async (t) => {
+  const objects = new Shelf();
+  const { archive, add, store, folder } = await house(t, { objects });
+  const [moved, kept] = [await add(1), await add(2, { status: "in-progress", endTime: null })];
+  await store.keeping.moved(moved, [{ file: "1-a.wav", octets: 5, sha256: "", object: `${moved}/1-a.wav` }]);
+  await archive.start();
+  assert.equal(existsSync(join(folder, moved)), false);
+  assert.equal(existsSync(join(folder, kept)), true);
+});
+
 test("a deletion that a crash interrupted is finished at the start, with what an upload left", async (t) => {
   const objects = new Shelf();
   const { archive, add, store, folder } = await house(t, { objects });

@@ -86,7 +86,7 @@ export class Archive implements RecordingArchive {
   /** Finishes what a dead process left, and looks after retention from now on. */
   async start(): Promise<void> {
     await this.#finishDeletions();
-    this.#options.mover?.start();
+    await this.#options.mover?.start();
     this.#sweeper.start(() => this.#finishDeletions());
   }
 

@@ -42,7 +42,14 @@ export class Mover {
     this.#options = options;
   }
 
-  start(): void {
+  /** Says at once when the storage cannot be used, and removes what a dead process had moved and not removed. */
+  async start(): Promise<void> {
+    const { objects, log, alert } = this.#options;
+    objects.head("callfork").catch((error: unknown) => {
+      log.error({ err: error }, "the object storage for recordings cannot be used");
+      alert("error", 98020, undefined, error instanceof Error ? error.message : String(error));
+    });
+    await this.#removeMoved();
     this.look();
   }
 
@@ -73,6 +80,16 @@ export class Mover {
     const done = job();
     this.#hold(sid, done);
     return done;
+  }
+
+  async #removeMoved(): Promise<void> {
+    const { files, keeping } = this.#options;
+    const sids = await files.localSids();
+    for (let at = 0; at < sids.length; at += 500) {
+      for (const { recordingSid, place } of await keeping.keeping(sids.slice(at, at + 500))) {
+        if (place === "objects") await files.removeLocal(recordingSid);
+      }
+    }
   }
 
   async #moveDue(): Promise<void> {

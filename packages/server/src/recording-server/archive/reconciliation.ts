@@ -1,4 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RecordingFiles } from "../files/recording-files.ts";
 import type { RecordingRecord, RecordingStore } from "../ports.ts";
@@ -59,6 +59,8 @@ export interface ReconcilerOptions {
 const MAX_ROWS = 5_000;
 const MAX_FINDINGS = 1_000;
 const SLICE = 500;
+/** Each is a request to the storage. */
+const MAX_OBJECTS = 1_000;
 /** A folder is made a moment before its row. */
 const NEW_FOLDER_MS = 60_000;
 
@@ -96,8 +98,9 @@ export class Reconciler {
     for (const fork of forks) findings.push(...(await this.#ofFork(accountSid, fork)));
     for (const record of ended) findings.push(...ofRecord(record));
     let files = 0;
+    const budget = { objects: MAX_OBJECTS };
     for (let at = 0; at < ended.length; at += 8) {
-      const some = await Promise.all(ended.slice(at, at + 8).map((record) => this.#ofFiles(record)));
+      const some = await Promise.all(ended.slice(at, at + 8).map((record) => this.#ofFiles(record, budget)));
       for (const each of some) {
         files += each.files;
         findings.push(...each.findings);
@@ -108,7 +111,11 @@ export class Reconciler {
     return {
       checked: { forks: forks.length, recordings: recordings.length, files, folders: folders.count },
       findings: findings.slice(0, MAX_FINDINGS),
-      isPartial: forks.length >= MAX_ROWS || recordings.length >= MAX_ROWS || findings.length > MAX_FINDINGS,
+      isPartial:
+        budget.objects < 0 ||
+        forks.length >= MAX_ROWS ||
+        recordings.length >= MAX_ROWS ||
+        findings.length > MAX_FINDINGS,
     };
   }
 
@@ -132,7 +139,10 @@ export class Reconciler {
     return findings;
   }
 
-  async #ofFiles(record: RecordingRecord): Promise<{ files: number; findings: readonly Finding[] }> {
+  async #ofFiles(
+    record: RecordingRecord,
+    budget: { objects: number },
+  ): Promise<{ files: number; findings: readonly Finding[] }> {
     const { files, keeping } = this.#options;
     const { sid } = record;
     const findings: Finding[] = [];
@@ -140,7 +150,7 @@ export class Reconciler {
     const stored = await keeping.storedFiles(sid);
     let count = local.size;
     for (const { file, object, octets } of stored) {
-      if (local.has(file) || files.objects === undefined) continue;
+      if (local.has(file) || files.objects === undefined || --budget.objects < 0) continue;
       const there = await files.objects.head(object);
       count++;
       if (there === undefined) {
@@ -166,8 +176,7 @@ export class Reconciler {
   /** Folders of recordings that no row knows. */
   async #strayFolders(): Promise<{ count: number; findings: readonly Finding[] }> {
     const { files, keeping, now } = this.#options;
-    const entries = await readdir(files.folder, { withFileTypes: true }).catch(() => []);
-    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const folders = await files.localSids();
     const findings: Finding[] = [];
     for (let at = 0; at < folders.length; at += SLICE) {
       const slice = folders.slice(at, at + SLICE);

@@ -94,6 +94,15 @@ export class RecordingFiles {
     return readerOf(openObjectSource(this.objects, stored.object, stored.octets), path, key);
   }
 
+  /** Recordings that have a folder on the disk. */
+  async localSids(): Promise<readonly string[]> {
+    const entries = await readdir(this.folder, { withFileTypes: true }).catch((error: unknown) => {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+      throw error;
+    });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  }
+
   /** What lies on the disk of a recording; nothing when there is no folder. */
   async local(sid: string): Promise<readonly { readonly file: string; readonly octets: number }[]> {
     const entries = await readdir(this.folderOf(sid), { withFileTypes: true }).catch((error: unknown) => {
