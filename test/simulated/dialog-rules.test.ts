@@ -392,3 +392,27 @@ test("[R4028-7.1-2] every request of ours but ACK says that it knows session tim
   );
   assert.deepEqual([...new Set(peer.methods)], ["INVITE", "ACK", "UPDATE", "INFO", "BYE"]);
 });
+
+test("[R3261-12.2.1.1-3] [R3261-20.15-1] requests that refresh the target carry our Contact, others none; a body has its Content-Type", async () => {
+  const { peer, world, dialog } = await called();
+  void dialog.reinvite({ body: SDP });
+  await pass(world);
+  peer.respond(peer.last("INVITE"), 200);
+  await pass(world);
+  void dialog.update({ body: SDP });
+  void dialog.request("INFO", { body: { contentType: "application/dtmf-relay", bytes: SDP.bytes } });
+  await pass(world);
+  peer.respond(peer.last("UPDATE"), 200);
+  await pass(world);
+  const late = dialog.update({ body: SDP });
+  void dialog.bye();
+  await pass(world);
+  assert.equal((await late).status, 481, "nothing follows BYE");
+  for (const { method, headers, body } of peer.requests) {
+    const isRefresh = method === "INVITE" || method === "UPDATE";
+    assert.equal(headers.has("Contact"), isRefresh, method);
+    assert.equal(headers.has("Content-Type"), body.length > 0, method);
+  }
+  assert.deepEqual([...new Set(peer.methods)].sort(), ["ACK", "BYE", "INFO", "INVITE", "UPDATE"]);
+  assert.equal(peer.methods.at(-1), "BYE");
+});

@@ -31,7 +31,7 @@ test("[R3261-17.1-1] [R3261-17.1.1.2-1] Timer A doubles from T1 until Timer B en
   assert.deepEqual(drive.runningTimers, []);
 });
 
-test("[R3261-17.1-1] over a reliable transport an INVITE is sent once; Timer B still ends it", () => {
+test("[R3261-17.1-1] [R3261-17.1.1.2-3] over a reliable transport an INVITE is sent once; Timer B still ends it", () => {
   const machine = new InviteClientTransaction(invite, { reliable: true });
   const drive = new Drive(machine).take(machine.start(0)).until(60_000);
   assert.deepEqual(drive.times, [0]);

@@ -51,7 +51,7 @@ test("[R3261-17.2-1] over a reliable transport a refusal is sent once; Timer H s
   assert.deepEqual(drive.events, ["32000 timeout", "32000 terminated"]);
 });
 
-test("[R3261-17.2-1] after ACK Timer I absorbs further ones for T4 over UDP and not at all over TCP", () => {
+test("[R3261-17.2-1] [R3261-17.2.1-2] after ACK Timer I absorbs further ones for T4 over UDP and not at all over TCP", () => {
   const machine = new InviteServerTransaction(invite, { reliable: false });
   const drive = new Drive(machine).take(machine.start(0)).take(machine.respond(testResponse(invite, 486), 0));
   drive.until(700).take(machine.retransmission(ack, 700)).until(900);

@@ -35,6 +35,7 @@ export async function sendWithoutGlare(
     method === "INVITE" || renewBody !== undefined || sessionDescriptionIn(options.body) !== undefined;
   for (let glares = 0; ; glares++) {
     if (needsGate && !(await gate.enter("outgoing"))) return localResponse(owner.isEnded ? 481 : 500);
+    if (owner.isEnded) return localResponse(481); // BYE was said while this one waited
     let response: SipResponse;
     try {
       const request = renewBody === undefined ? options : { ...options, body: renewBody() };
