@@ -18,8 +18,8 @@ export interface Device {
   readonly ports: readonly number[];
   /** Ends the recordings; resolves when their files are closed. */
   end(): Promise<void>;
-  /** G.711 of each stream in the files, by the first octets of it. Undefined: it writes another form. */
-  files(): AsyncGenerator<Uint8Array>;
+  /** G.711 of each stream in its files. Undefined: it writes another form, which is not looked at. */
+  readonly files: (() => AsyncGenerator<Uint8Array>) | undefined;
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function startCallfork({ io }: CallforkOptions): Promise<
       "record",
       ...["--data-dir", folder, "--http-listen", "127.0.0.1:0", "--log-level", "error"],
       ...["--sip-listen", `tcp:127.0.0.1:${sipPort}`, "--rtp-address", "127.0.0.1"],
-      ...["--rtp-ports", "20000-31999", "--media-workers", "1", "--media-io", io],
+      ...["--rtp-ports", "20000-31999", "--media-workers", "1", "--media-io", io, "--sip-maximum-load", "100"],
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
@@ -185,9 +185,7 @@ export async function startRtpengine(count: number, sourcePort: number): Promise
         for (let at = 0; at < count; at++)
           await ng.ask("delete", { "call-id": `call-${at}`, "from-tag": "a" });
       },
-      files: async function* () {
-        for (const path of pcapFiles(folder)) yield* streamsOf(readFileSync(path));
-      },
+      files: undefined,
       stop: async () => {
         ng.close();
         await kill(child);
@@ -211,25 +209,6 @@ function wavFiles(folder: string): string[] {
 
 function isClosed(path: string): boolean {
   return readFileSync(path).readUInt32LE(54) > 0;
-}
-
-function pcapFiles(folder: string): string[] {
-  return readdirSync(folder, { recursive: true })
-    .map((name) => join(folder, String(name)))
-    .filter((path) => path.endsWith(".pcap"));
-}
-
-/** Payloads of each SSRC in a capture of raw IP packets. */
-function* streamsOf(capture: Buffer): Generator<Uint8Array> {
-  const streams = new Map<number, Buffer[]>();
-  for (let at = 24; at + 16 <= capture.length; ) {
-    const length = capture.readUInt32LE(at + 8);
-    const packet = capture.subarray(at + 16, at + 16 + length);
-    const ssrc = packet.readUInt32BE(28 + 8);
-    streams.set(ssrc, [...(streams.get(ssrc) ?? []), packet.subarray(40)]);
-    at += 16 + length;
-  }
-  for (const parts of streams.values()) yield Buffer.concat(parts);
 }
 
 async function freePort(): Promise<number> {

@@ -260,6 +260,7 @@ async function compose(
     strict: config.recorder.strict,
     peers: config.recorder.peers,
     decoders: config.recorder.decoders,
+    opus: config.recorder.opus,
     twins: config.recorder.twins,
     limits: { freeBytes: config.recorder.minimumFreeMebibytes * 2 ** 20 },
     srtpPolicy: config.sip.srtp,

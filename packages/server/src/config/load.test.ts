@@ -86,6 +86,7 @@ test("nothing set: the published defaults, deeply frozen", () => {
       twins: "keep",
       streamUrls: [],
       decoders: [],
+      opus: false,
       peers: [],
       minimumFreeMebibytes: 256,
     },

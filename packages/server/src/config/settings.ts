@@ -420,6 +420,13 @@ export const SETTINGS = {
       example: "192.0.2.0/24=strict",
       read: each(readPeerRule),
     }),
+    opus: setting({
+      schema: Type.Boolean(),
+      standard: false,
+      meaning:
+        "Make `Media.opus` of every recording when it has ended. Without, it is made when it is asked for the first time.",
+      read: same,
+    }),
     decoders: setting({
       schema: texts,
       standard: [],

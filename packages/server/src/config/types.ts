@@ -98,6 +98,8 @@ export interface Config {
       | "recording-failed"
     )[];
     /** How single recording clients are taken; the first rule that fits counts. */
+    /** Recordings are made into Ogg Opus when they have ended. */
+    readonly opus: boolean;
     /** Commands for codecs that Callfork does not know; they read payloads and write 16-bit samples. */
     readonly decoders: readonly { readonly codec: string; readonly command: readonly string[] }[];
     readonly peers: readonly {

@@ -39,6 +39,8 @@ export interface RecordingServerOptions extends RecordingPermitOptions {
   readonly log: Log;
   readonly alerts: Alerts;
   readonly limits?: Partial<RecordingServerLimits>;
+  /** `Media.opus` is made as soon as a recording has ended, not when it is asked for. Default false. */
+  readonly opus?: boolean | undefined;
   /** Commands for codecs that are kept as they come. */
   readonly decoders?: readonly DecoderCommand[] | undefined;
   /** Default "offered": SRTP for clients that offer it. "required": nothing else is recorded. */

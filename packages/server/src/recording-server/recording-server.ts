@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { toHex } from "@callfork/protocol/text";
 import type { IncomingInvite } from "../signalling/index.ts";
 import { isRecordingSession, marksMissing, recordingMarks } from "./admission.ts";
+import { DiskWatch } from "./disk-watch.ts";
 import type { Refusal } from "./errors.ts";
 import { type IntakeOptions, readIntake } from "./intake.ts";
 import { Library } from "./library.ts";
@@ -9,7 +10,7 @@ import { LiveStreams } from "./live/live-streams.ts";
 import type { RecordingServer, RecordingServerOptions } from "./options.ts";
 import { Peers } from "./peers.ts";
 import { createRecordingPermit, type RecordingPermit } from "./permit.ts";
-import type { RecordingLibrary } from "./ports.ts";
+import type { RecordingLibrary, RecordingRecord } from "./ports.ts";
 import { RecorderHouse } from "./recorder-house.ts";
 import { Recording } from "./recording.ts";
 import { rejectInvite } from "./refuse.ts";
@@ -46,6 +47,7 @@ class Recorder implements RecordingServer {
   readonly #twins = new Twins();
   readonly #live = new Map<string, Recording>();
   readonly #closed = new Set<() => void>();
+  readonly #disk: DiskWatch;
   #writer: TrackWriter | undefined;
   #isStopping = false;
 
@@ -67,6 +69,14 @@ class Recorder implements RecordingServer {
         this.#house.alert("warning", 31921, recordingSid, `live audio${where} failed: ${error}`);
       },
     });
+    this.#disk = new DiskWatch(
+      options.clock,
+      () => this.#house.diskRefusal(),
+      (full) => {
+        const text = full?.message ?? "the disk of recordings has room again";
+        this.#house.alert(full === undefined ? "warning" : "error", 20500, undefined, text);
+      },
+    );
     this.library = new Library({
       store: options.store,
       files: this.#house.files,
@@ -84,6 +94,7 @@ class Recorder implements RecordingServer {
 
   async start(): Promise<void> {
     await this.#house.makeFolder(this.#options.folder);
+    void this.#disk.start();
     this.#writer = this.#newWriter();
     for (const record of await this.#options.store.listUnfinishedRecordings()) {
       const key = await this.#house.files.key(record.sid);
@@ -98,6 +109,7 @@ class Recorder implements RecordingServer {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#disk.stop();
     for (const recording of this.#live.values())
       recording.end("RECORDER_STOPPED", "the recorder was stopped");
     while (this.#live.size > 0) await new Promise<void>((resolve) => this.#closed.add(resolve));
@@ -198,13 +210,23 @@ class Recorder implements RecordingServer {
       onClosed: (record) => {
         this.streams.recordingEnded(sid);
         this.#live.delete(sid);
-        if (record !== undefined) this.#options.onEnded?.(record);
+        if (record !== undefined) {
+          this.#options.onEnded?.(record);
+          if (this.#options.opus === true && record.status !== "failed") this.#makeOpus(record);
+        }
         for (const resolve of this.#closed) resolve();
         this.#closed.clear();
       },
     });
     this.#live.set(sid, recording);
     void recording.answer();
+  }
+
+  /** Before anybody asks for it; what fails then fails again when somebody does, and is told to whom it concerns. */
+  #makeOpus({ accountSid, sid }: RecordingRecord): void {
+    this.library.media(accountSid, sid, { form: "opus" }).catch((error: unknown) => {
+      this.#options.log.warn({ recordingSid: sid, err: error }, "a recording could not be made into Opus");
+    });
   }
 
   /** Recordings of a writer that died end; the next recording gets a new one. */
