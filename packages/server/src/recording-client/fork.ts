@@ -1,47 +1,31 @@
-import type { CallTap, SiprecRecord } from "../calls/index.ts";
+import type { SiprecRecord } from "../calls/index.ts";
 import type { Log } from "../observe/index.ts";
 import type { DialogEnd } from "../signalling/index.ts";
-import { CallDocument } from "./call-document.ts";
-import type { CallIdentity } from "./call-identity.ts";
-import { extensionsOf, inviteHeaders, problemsOf } from "./connector-words.ts";
-import type { ClientContext } from "./context.ts";
+import type { CallDocument } from "./call-document.ts";
+import { inviteHeaders, problemsOf } from "./connector-words.ts";
 import { type ForkCodecs, forkCodecsOf } from "./fork-codecs.ts";
-import { ForkGaps } from "./fork-gaps.ts";
-import { ForkMedia } from "./fork-media.ts";
-import { ForkPause } from "./fork-pause.ts";
-import { ForkRecorders } from "./fork-recorders.ts";
-import { ForkReport } from "./fork-report.ts";
+import type { ForkGaps } from "./fork-gaps.ts";
+import type { ForkMedia } from "./fork-media.ts";
+import { type ForkSetup, forkParts } from "./fork-parts.ts";
+import type { ForkPause } from "./fork-pause.ts";
+import type { ForkRecorders } from "./fork-recorders.ts";
+import type { ForkReport } from "./fork-report.ts";
 import { type ForkAction, type ForkInput, type ForkState, forkRow } from "./fork-state.ts";
-import type { IncomingSession } from "./incoming-session.ts";
-import { LossWatch } from "./loss-watch.ts";
+import type { LossWatch } from "./loss-watch.ts";
 import { sessionReasons } from "./metadata.ts";
 import {
   BAD_ANSWER_CODE,
   BROKEN_CODE,
-  DISCARDED_CODE,
   failureOfEnd,
   INTERNAL_CODE,
   type RecorderFailure,
   UNREACHABLE_CODE,
   URI_PARAMETER_CODE,
 } from "./recorder-failure.ts";
-import type { ConnectorPlan } from "./recorders.ts";
 import { forkCodecs } from "./recording-offer.ts";
 import type { RecordingSession, SessionOwner } from "./recording-session.ts";
 import { labelsOf, type TrackLabel } from "./tracks.ts";
-import { UnrecordedWatch } from "./unrecorded-watch.ts";
-
-export interface ForkSetup {
-  /** The call has to be recorded by this one, and is not. */
-  readonly onUnrecorded: () => void;
-  readonly context: ClientContext;
-  readonly record: SiprecRecord;
-  readonly plan: ConnectorPlan;
-  readonly tap: CallTap;
-  readonly identity: CallIdentity;
-  /** The recorder started it. */
-  readonly incoming?: IncomingSession;
-}
+import type { UnrecordedWatch } from "./unrecorded-watch.ts";
 
 /**
  * One fork of a call: carries out what the table of `fork-state.ts` says. It only ever listens to the call; whatever
@@ -73,79 +57,36 @@ export class Fork {
   #resolveOver: () => void = () => {};
 
   constructor(setup: ForkSetup) {
-    const { context, record, tap, identity, plan } = setup;
+    const { record, tap } = setup;
     this.#setup = setup;
     this.sid = record.sid;
-    const labels = labelsOf(record.track);
     // The limit is for what applications ask for, not for what an operator has recorded beside it.
     const isAskedFor = record.detail.parallelOf === null && setup.incoming === undefined;
-    this.streams = isAskedFor ? labels.length : 0;
-    const limit = plan.settings.unrecordedLimitSeconds;
-    this.#unrecorded = new UnrecordedWatch({
-      clock: context.clock,
-      limitMs: limit === null ? null : limit * 1000,
-      onUnrecorded: () => {
-        if (plan.settings.policy === "mandatory" && !this.#callOver) setup.onUnrecorded();
-      },
-    });
+    this.streams = isAskedFor ? labelsOf(record.track).length : 0;
     this.over = new Promise((resolve) => {
       this.#resolveOver = resolve;
     });
-    const call = context.calls.find(record.callSid)?.record();
-    const callId = call?.sipCallId ?? null;
-    this.#log = context.log.child({ callSid: record.callSid, callId, siprecSid: record.sid });
-    this.#report = new ForkReport(context, record, this.#log);
-    this.#media = new ForkMedia({
-      media: context.media,
-      clock: context.clock,
-      log: this.#log,
-      labels,
-      batching: plan.settings.packetBatching,
-      onUnreachable: (label, delivered) => this.#unreachable(label, delivered),
-      onLost: () => {
-        this.#ourFault("a media worker was lost");
-        this.#dispatch("broken");
-      },
-    });
-    const report = this.#report;
-    const { incoming } = setup;
-    this.#recorders = new ForkRecorders({
-      context,
-      plan,
-      media: this.#media,
-      report,
-      log: this.#log,
-      incoming,
-    });
-    this.#gaps = new ForkGaps(this.#media, context.clock);
-    this.#pause = new ForkPause({
-      media: this.#media,
-      gaps: this.#gaps,
-      report,
-      log: this.#log,
+    const parts = forkParts(setup, {
       isLive: () => this.isLive,
       isReplacing: () => this.#isReplacing,
-      onChange: () => this.#tell(),
-      onUncertain: () => {
-        this.#ourFault("a pause could not be confirmed");
+      isCallOver: () => this.#callOver,
+      unreachable: (label, delivered) => this.#unreachable(label, delivered),
+      pauseChanged: () => this.#tell(),
+      broken: (text) => {
+        this.#ourFault(text);
         this.#dispatch("broken");
       },
+      warn: (code, text) => this.#warn(code, text),
     });
-    this.#losses = new LossWatch({
-      media: this.#media,
-      clock: context.clock,
-      thresholdPercent: context.limits.lossAlertPercent,
-      onLoss: (label, percent) =>
-        this.#warn(DISCARDED_CODE, `the recorder reports that ${percent} % of the ${label} track is lost`),
-    });
-    this.#document = new CallDocument({
-      context,
-      tap,
-      identity,
-      record,
-      extensions: extensionsOf(plan, record, call, context.extensionNamespace),
-      isPaused: () => this.#pause.isOn,
-    });
+    this.#log = parts.log;
+    this.#report = parts.report;
+    this.#media = parts.media;
+    this.#recorders = parts.recorders;
+    this.#gaps = parts.gaps;
+    this.#pause = parts.pause;
+    this.#losses = parts.losses;
+    this.#document = parts.document;
+    this.#unrecorded = parts.unrecorded;
     this.#takeOff = [tap.onChange(() => this.#changed()), tap.onEnded(() => this.#callEnded())];
   }
 
