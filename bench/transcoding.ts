@@ -5,6 +5,7 @@ import { cpus } from "node:os";
 import { type AudioFormat, createAudioEncoder } from "@callfork/server/media";
 import { babble } from "../packages/server/src/media/codec/testing/audio.ts";
 import { ForkFormats } from "../packages/server/src/media/fork-formats.ts";
+import { TranscodeQueue } from "../packages/server/src/media/transcode-queue.ts";
 
 const SECONDS = Number(process.argv[2] ?? 20);
 const ROUNDS = Number(process.argv[3] ?? 5);
@@ -44,7 +45,7 @@ function microsecondsAPacket(
   packets: readonly Uint8Array[],
 ): number {
   let made = 0;
-  const formats = new ForkFormats({ onTranscoded: () => void made++ });
+  const formats = new ForkFormats({ onTranscoded: () => void made++ }, new TranscodeQueue());
   const payloadTypes = new Map<number, number>();
   const remote = { address: "127.0.0.1", rtpPort: 9, rtcpPort: 10 };
   formats.use({
@@ -54,11 +55,11 @@ function microsecondsAPacket(
     cname: "c",
     transcodings: [{ from, to }],
   });
-  const { transcoder } = formats.at(from.payloadType)!;
+  const { transcoder } = formats.at(from.payloadType)!.transcoder!;
   const units = from.clockRateHz / PACKETS_PER_SECOND;
   const before = process.cpuUsage();
   for (const [i, payload] of packets.entries()) {
-    transcoder!.push(1, i & 0xffff, (i * units) >>> 0, payload, i * 20);
+    transcoder.push(1, i & 0xffff, (i * units) >>> 0, payload, i * 20);
   }
   const { user, system } = process.cpuUsage(before);
   formats.close();

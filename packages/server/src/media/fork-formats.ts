@@ -1,4 +1,5 @@
 import { type AudioFormat, createAudioDecoder, createAudioEncoder } from "./codec/index.ts";
+import { QueuedTranscoder, type TranscodeQueue } from "./transcode-queue.ts";
 import { type TranscodedSink, Transcoder } from "./transcoder.ts";
 import type { ForkConnection, ForkTranscoding, TranscodingStats } from "./types.ts";
 
@@ -8,7 +9,7 @@ export interface ForkFormat {
   readonly payloadType: number;
   readonly clockRateHz: number;
   /** Absent: the payload passes as it is. */
-  readonly transcoder?: Transcoder;
+  readonly transcoder?: QueuedTranscoder;
   /** What makes two formats the same. */
   readonly key: string;
   readonly names?: { readonly from: string; readonly to: string };
@@ -21,10 +22,12 @@ const OPUS_RATES_HZ: readonly number[] = [8000, 12_000, 16_000, 24_000, HIGHEST_
 /** The formats of one fork by payload type of the leg, with their transcoders. */
 export class ForkFormats {
   readonly #sink: TranscodedSink;
+  readonly #queue: TranscodeQueue;
   #formats: readonly (ForkFormat | undefined)[] = [];
 
-  constructor(sink: TranscodedSink) {
+  constructor(sink: TranscodedSink, queue: TranscodeQueue) {
     this.#sink = sink;
+    this.#queue = queue;
   }
 
   /** Undefined: nobody wants packets of that type. */
@@ -91,7 +94,7 @@ export class ForkFormats {
     return {
       payloadType: to.payloadType,
       clockRateHz: to.clockRateHz,
-      transcoder: new Transcoder(decoder.value, encoder.value, this.#sink),
+      transcoder: new QueuedTranscoder(new Transcoder(decoder.value, encoder.value, this.#sink), this.#queue),
       key,
       names: { from: from.name, to: to.name },
     };

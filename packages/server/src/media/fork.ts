@@ -21,6 +21,7 @@ import { RtcpPath } from "./rtcp-path.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SrtpState, sendProtected } from "./srtp-state.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
+import { TranscodeQueue } from "./transcode-queue.ts";
 import type { TranscodedSink } from "./transcoder.ts";
 import type { ForkConnection, MediaId, MediaStats } from "./types.ts";
 
@@ -42,7 +43,7 @@ export class Fork implements PortOwner, TranscodedSink {
   readonly #context: MediaContext;
   readonly #srtp = new SrtpState();
   readonly #rtcp: RtcpPath;
-  readonly #formats = new ForkFormats(this);
+  readonly #formats: ForkFormats;
   /** Of the packet that was forwarded last. */
   #active: ForkFormat | undefined;
   /** Of the packet that is being forwarded. */
@@ -71,7 +72,9 @@ export class Fork implements PortOwner, TranscodedSink {
     rtpPort: PortIndex,
     rtcpPort: PortIndex,
     held: HeldRuns = new HeldRuns(),
+    transcodings: TranscodeQueue = new TranscodeQueue(),
   ) {
+    this.#formats = new ForkFormats(this, transcodings);
     this.#held = held;
     this.#context = context;
     this.id = id;
@@ -120,7 +123,7 @@ export class Fork implements PortOwner, TranscodedSink {
       if (format !== undefined) this.#withheld++;
       else {
         this.#unforwarded++;
-        this.#active?.transcoder?.skip(ssrc, sequence);
+        this.#active?.transcoder?.skip(ssrc, sequence, now);
       }
       stream.skip(ssrc, sequence);
       return;

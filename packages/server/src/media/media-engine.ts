@@ -9,6 +9,7 @@ import { Passage } from "./passage.ts";
 import { Players } from "./players.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { Receiver } from "./receiver.ts";
+import { TranscodeQueue } from "./transcode-queue.ts";
 import type { MediaId, PlayOptions } from "./types.ts";
 import type { PairAddress, WorkerAnswer, WorkerCommand } from "./worker-messages.ts";
 
@@ -36,6 +37,7 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #rtcpOwners: (PortOwner | undefined)[] = [];
   readonly #forkLegs = new Map<MediaId, Leg>();
   readonly #players: Players;
+  readonly #transcodings = new TranscodeQueue();
   readonly #held = new HeldRuns();
   readonly #sinks = new Map<number, PacketSink>();
   #dirtySinks: PacketSink[] = [];
@@ -68,6 +70,7 @@ export class MediaEngine implements PacketIoHandlers {
   onWake(now: number): void {
     if (now >= this.#players.dueAt) this.#players.run(now);
     if (now >= this.#flushAt) this.#flushSinks();
+    this.#transcodings.run(now);
     this.#held.flushDue(now);
     if (now >= this.#tickAt) {
       for (const owner of this.#owners.values()) owner.onTick(now);
@@ -185,7 +188,7 @@ export class MediaEngine implements PacketIoHandlers {
     this.#open(command, command.pair, (rtpPort, rtcpPort) => {
       const leg = this.#owners.get(command.leg);
       if (!(leg instanceof Leg)) return undefined;
-      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort, this.#held);
+      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort, this.#held, this.#transcodings);
       this.#forkLegs.set(fork.id, leg);
       (command.track === "inbound" ? leg.inboundForks : leg.outboundForks).push(fork);
       return fork;
@@ -285,7 +288,8 @@ export class MediaEngine implements PacketIoHandlers {
   }
 
   #arm(): void {
-    this.#context.io.wakeAt(Math.min(this.#players.dueAt, this.#flushAt, this.#tickAt, this.#held.dueAt));
+    const packets = Math.min(this.#players.dueAt, this.#transcodings.dueAt, this.#held.dueAt);
+    this.#context.io.wakeAt(Math.min(packets, this.#flushAt, this.#tickAt));
   }
 }
 
