@@ -15,6 +15,7 @@ import {
   rtpTimestamp,
   writeRtpHeader,
 } from "@callfork/protocol/rtp";
+import type { PacketIoChoice } from "../../net/index.ts";
 import type { Log } from "../../observe/index.ts";
 import { createMediaPlane, type MediaPlaneOptions } from "../media-plane.ts";
 import type { MediaEvent, MediaId, MediaPlane, MediaStats, MediaTarget } from "../types.ts";
@@ -32,6 +33,8 @@ export async function startPlane(
     advertisedAddress: LOCALHOST,
     ports: { first: firstPort, last: firstPort + 199 },
     workers: 1,
+    // Any test of media can be run on either.
+    io: process.env.CALLFORK_MEDIA_IO as PacketIoChoice | undefined,
     log: quiet,
     ...options,
   });

@@ -359,6 +359,11 @@ export function testPacketIoUnderLoad(name: string, create: () => PacketIo): voi
     await until(t, () => io.counters.received > 10);
     await io.stop();
     await io.stop();
+    // Whoever has not heard of it does no harm.
+    io.send(ports[0]!, io.reserve(10), 10);
+    io.sendSegments(ports[1]!, 0, 20, 10);
+    io.wakeAt(0);
+    await io.close(ports[2]!);
     clearInterval(traffic);
     x.close();
     await until(t, () => openDescriptors() === before);

@@ -105,6 +105,7 @@ export const PROT_READ_WRITE = 3;
 export const MAP_SHARED_POPULATE = 0x8001;
 
 export const EINTR = 4;
+export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EBUSY = 16;

@@ -29,6 +29,7 @@ const REQUIRED = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_EXT_ARG;
 /** IORING_REGISTER_FILES_UPDATE: one descriptor at one place of the table. */
 const REGISTER_FILES_UPDATE = 6;
 const TIMESPEC_AT = GETEVENTS_ARG_BYTES;
+const NOTHING = new Uint32Array(0);
 
 /** Words of a submission entry, as `Ring.words` is indexed: entry + one of these. */
 export const WORD = {
@@ -57,12 +58,12 @@ export const WORD = {
 export class Ring {
   readonly descriptor: number;
   readonly features: number;
-  /** The submission entries, 16 words each. */
-  readonly words: Uint32Array;
+  /** The submission entries, 16 words each. Not to be kept: after `close` it is another array. */
+  words: Uint32Array = NOTHING;
   readonly #kernel: Kernel;
   readonly #mappings: Mapping[] = [];
-  readonly #ring: Uint32Array;
-  readonly #completions: Int32Array;
+  #ring: Uint32Array = NOTHING;
+  #completions: Int32Array = new Int32Array(NOTHING.buffer);
   readonly #sqMask: number;
   readonly #sqHeadAt: number;
   readonly #sqTailAt: number;
@@ -155,6 +156,7 @@ export class Ring {
    * @returns −errno of the call; 0 when it did its work or its time was up
    */
   enter(minComplete: number, timeoutMs: number, companyMs: number): number {
+    if (this.#closed) return 0;
     const ring = this.#ring;
     ring[this.#sqTailAt] = this.#tail;
     const toSubmit = (this.#tail - ring[this.#sqHeadAt]!) >>> 0;
@@ -240,10 +242,13 @@ export class Ring {
     this.#register(`register ${entries * BUF_BYTES} octets of buffers`, REGISTER_PBUF_RING, argument, 1);
   }
 
-  /** Everything that is with the kernel is given up; views on the ring must not be used any more. */
+  /** Everything that is with the kernel is given up. Whoever still writes entries writes them to nobody. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.words = this.words.slice();
+    this.#ring = this.#ring.slice();
+    this.#completions = new Int32Array(this.#ring.buffer);
     for (const mapping of this.#mappings) this.#kernel.unmap(mapping);
     this.#kernel.close(this.descriptor);
   }

@@ -7,7 +7,7 @@ import { createPacketIo } from "../create-packet-io.ts";
 import type { PacketIoHandlers } from "../packet-io.ts";
 import { testPacketIo, testPacketIoUnderLoad } from "../testing/packet-io-suite.ts";
 import { ListenError } from "../transport-error.ts";
-import { EAGAIN, EBUSY, EINTR, EMFILE, ENOMEM, SOL_SOCKET } from "./abi.ts";
+import { EAGAIN, EBADF, EBUSY, EINTR, EMFILE, ENOMEM, SOL_SOCKET } from "./abi.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
 import { probeUring } from "./probe.ts";
 import { UringPacketIo, type UringPacketIoOptions } from "./uring-packet-io.ts";
@@ -55,7 +55,6 @@ function testFaults(kernel: Kernel): void {
 
   test("an error of the ring itself is not survived: the worker has to be replaced", async () => {
     let broken = false;
-    const EBADF = 9;
     const faulty: Kernel = {
       ...kernel,
       enter: (...parameters) => (broken ? -EBADF : kernel.enter(...parameters)),

@@ -93,7 +93,6 @@ export class UringPacketIo implements PacketIo {
   readonly #kernel: Kernel;
   readonly #options: UringPacketIoOptions;
   readonly #ring: Ring;
-  readonly #words: Uint32Array;
   readonly #buffers: ReceiveBuffers;
   readonly #batch: UringBatch;
   /** Of `slab`. */
@@ -141,7 +140,6 @@ export class UringPacketIo implements PacketIo {
     const { submissions, completions } = options.ringEntries ?? RING_ENTRIES;
     const ring = new Ring(kernel, submissions, completions);
     this.#ring = ring;
-    this.#words = ring.words;
     try {
       const count = options.receiveBuffers ?? RECEIVE_BUFFERS;
       const receiveBytes = count * BUFFER_STRIDE;
@@ -180,6 +178,7 @@ export class UringPacketIo implements PacketIo {
     const what = `udp:${address}:${portNumber}`;
     let descriptor = -1;
     try {
+      if (this.#stopped) throw new SystemCallError("open", abi.EBADF);
       if (index >= MAX_PORTS) throw new SystemCallError("open", abi.EMFILE);
       descriptor = this.#bind(address, portNumber);
       if (index < this.#fixedFiles) this.#ring.updateFile(index, descriptor);
@@ -305,8 +304,8 @@ export class UringPacketIo implements PacketIo {
       SEND_FLAGS,
       SEGMENTS,
     );
-    this.#words[at + WORD.userLow] = head;
-    this.#words[at + WORD.userHigh] = SEGMENTS | (this.#generation << 8);
+    this.#ring.words[at + WORD.userLow] = head;
+    this.#ring.words[at + WORD.userHigh] = SEGMENTS | (this.#generation << 8);
   }
 
   close(index: PortIndex): Promise<void> {
@@ -334,7 +333,10 @@ export class UringPacketIo implements PacketIo {
     for (const port of this.#messagePorts) port.close();
     // Closing takes turns.
     if (!this.#running) this.attach({ onBatch() {}, onWake() {}, onUnreachable() {} });
-    await Promise.all(this.#ports.map((port) => port && this.close(port.index)));
+    // Whoever is in the middle of opening ports may open another meanwhile.
+    while (this.#ports.some((port) => port !== undefined)) {
+      await Promise.all(this.#ports.map((port) => port && this.close(port.index)));
+    }
     if (this.#stopped) return;
     this.#stopped = true;
     this.#ring.close();
@@ -528,7 +530,7 @@ export class UringPacketIo implements PacketIo {
     port.armed = true;
     const flags = abi.SQE_BUFFER_SELECT | (abi.RECV_MULTISHOT << 8);
     this.#write(at, abi.OP_RECVMSG, flags, port, this.#receiveHeadAt, 1, 0, RECEIVE);
-    this.#words[at + WORD.bufferGroup] = this.#buffers.group;
+    this.#ring.words[at + WORD.bufferGroup] = this.#buffers.group;
   }
 
   #armAgain(): void {
@@ -574,7 +576,7 @@ export class UringPacketIo implements PacketIo {
     const at = this.#next();
     if (at < 0) return;
     port.cancelled = true;
-    const words = this.#words;
+    const words = this.#ring.words;
     words.fill(0, at, at + 12);
     words[at + WORD.operation] = abi.OP_ASYNC_CANCEL | (abi.SQE_CQE_SKIP_SUCCESS << 8);
     words[at + WORD.file] = -1;
@@ -589,7 +591,7 @@ export class UringPacketIo implements PacketIo {
     const at = this.#next();
     if (at < 0) return;
     this.#loopWatched = true;
-    const words = this.#words;
+    const words = this.#ring.words;
     words.fill(0, at, at + 12);
     words[at + WORD.operation] = abi.OP_POLL_ADD;
     words[at + WORD.file] = this.#kernel.loopDescriptor();
@@ -606,7 +608,7 @@ export class UringPacketIo implements PacketIo {
   }
 
   #writeSend(at: number, port: Port, offset: number, length: number): void {
-    const words = this.#words;
+    const words = this.#ring.words;
     this.#write(
       at,
       abi.OP_SEND,
@@ -634,7 +636,7 @@ export class UringPacketIo implements PacketIo {
     operationFlags: number,
     kind: number,
   ): void {
-    const words = this.#words;
+    const words = this.#ring.words;
     const fixed = port.index < this.#fixedFiles;
     words[at] = operation | ((flags | (fixed ? abi.SQE_FIXED_FILE : 0)) << 8);
     words[at + WORD.file] = fixed ? port.index : port.descriptor;
