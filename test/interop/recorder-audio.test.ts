@@ -74,7 +74,7 @@ async function threeTones(t: TestContext, count = 3) {
 }
 
 for (const count of [1, 2, 3]) {
-  test(`[RFC7845-5.1.1] Media.opus of ${count} tracks: ffmpeg hears each of them on its own channel, to the sample as long, a tenth of the size`, {
+  test(`[R7845-5.1.1-1] Media.opus of ${count} tracks: ffmpeg hears each of them on its own channel, to the sample as long, a tenth of the size`, {
     skip: without("ffmpeg"),
   }, async (t) => {
     const { world, row, tones } = await threeTones(t, count);

@@ -378,7 +378,7 @@ test("[R7866-11.3-1] a snapshot request is not for a recorder", async (t) => {
   await world.hangUp(dialog);
 });
 
-test("[R7866-9.2-2] [R7866-9.2-3] [R7866-9.2-4] a partial document without any before it: one snapshot is asked for, by UPDATE without SDP", async (t) => {
+test("[R7866-9.2-2] [R7866-9.2-3] [R7866-9.2-4] [R9806-2-2] a partial document without any before it: one snapshot is asked for, by UPDATE without SDP", async (t) => {
   const world = await RecorderWorld.start(t);
   const asked: { readonly types: string[]; readonly kind: string }[] = [];
   const partial = recordingXml("partial", `<session session_id="${newId()}"/>`);

@@ -18,7 +18,7 @@ function pagesOf(octets: Uint8Array) {
 
 const arbPacket = fc.uint8Array({ minLength: 1, maxLength: 1_200 });
 
-test("[RFC3533-6] [RFC7845-3] every packet comes back from its page, pages are numbered, and only the first and the last are marked", () => {
+test("[R3533-6-1] [R7845-3-1] every packet comes back from its page, pages are numbered, and only the first and the last are marked", () => {
   const property = fc.property(fc.array(arbPacket, { minLength: 1, maxLength: 120 }), (packets) => {
     const writer = new OggOpusWriter({ ...OPTIONS, channels: 1 });
     const parts = [writer.header()];
@@ -50,7 +50,7 @@ test("[RFC3533-6] [RFC7845-3] every packet comes back from its page, pages are n
   fc.assert(property, { numRuns: 60 });
 });
 
-test("[RFC7845-5.1] the identification says channels and how they are coded", () => {
+test("[R7845-5.1-1] the identification says channels and how they are coded", () => {
   for (const [channels, family, length] of [
     [1, 0, 19],
     [2, 1, 23],
@@ -64,14 +64,14 @@ test("[RFC7845-5.1] the identification says channels and how they are coded", ()
   }
 });
 
-test("[RFC7845-4.4] the last page tells where the audio ends", () => {
+test("[R7845-4.4-1] the last page tells where the audio ends", () => {
   const writer = new OggOpusWriter({ ...OPTIONS, channels: 1 });
   writer.packet(new Uint8Array(10), 960);
   const [last] = pagesOf(writer.finish(500));
   assert.equal(last!.granulePosition, 812);
 });
 
-test("[RFC6716-B] packets of several streams are joined, all but the last with their lengths in them", () => {
+test("[R6716-B-1] packets of several streams are joined, all but the last with their lengths in them", () => {
   const one = Uint8Array.of(0x08, 1, 2, 3);
   const two = Uint8Array.of(0x09, 1, 2, 3, 4);
   const vbr = Uint8Array.of(0x0a, 1, 7, 8, 9);
@@ -91,7 +91,7 @@ test("[RFC6716-B] packets of several streams are joined, all but the last with t
   assert.equal(joinOpusPackets([Uint8Array.of(0x09, 1, 2, 3), last]), undefined, "two frames of 1.5 octets");
 });
 
-test("[RFC3533-6] a page that was changed in one place is none", () => {
+test("[R3533-6-2] a page that was changed in one place is none", () => {
   const header = new OggOpusWriter({ ...OPTIONS, channels: 1 }).header();
   const [page] = pagesOf(header);
   for (let at = 0; at < page!.length; at++) {
