@@ -49,8 +49,11 @@ test("one that waits is kept once, also when it comes twice; a jump far away sta
   assert.deepEqual(push(1), [0, 1, 2]);
   assert.deepEqual(push(4, 5000, 5001), [0, 1, 2, 4, 5000, 5001]);
   assert.deepEqual(push(7), [0, 1, 2, 4, 5000, 5001, 7]);
+  assert.equal(order.lost, 1);
+  assert.deepEqual(push(507).at(-1), 507);
+  assert.equal(order.lost, 500);
   order.reset();
-  assert.deepEqual(push(3), [0, 1, 2, 4, 5000, 5001, 7, 3]);
+  assert.deepEqual(push(3), [0, 1, 2, 4, 5000, 5001, 7, 507, 3]);
 });
 
 test("whatever is shuffled by up to three, comes out in order and whole", () => {

@@ -2,8 +2,10 @@ import { addToSequence, sequenceDelta } from "@callfork/protocol/rtp";
 
 /** Packets that wait for one that is missing: 60 ms of speech. Then it counts as lost. */
 const WAITING = 3;
-/** A sequence number this far back is no straggler: the source has started over (RFC 3550 appendix A.1). */
+/** A sequence number this far back is no straggler: the source has started over; so it has when it is far ahead. */
 const MAX_MISORDER = 100;
+/** Less far ahead, as many are missing (RFC 3550 appendix A.1). */
+const MAX_DROPOUT = 3000;
 /** Larger payloads are nothing that a codec of ours takes. */
 export const MAX_PAYLOAD = 2048;
 
@@ -54,6 +56,8 @@ export class ReorderBuffer {
     }
     if (ahead < 0 || ahead > MAX_MISORDER) {
       this.flush();
+      const missing = sequenceDelta(sequence, this.#next);
+      if (missing > 0 && missing < MAX_DROPOUT) this.lost += missing;
       this.#next = -1;
     } else if (ahead > 0 && this.#keep(sequence, timestamp, payload)) {
       if (this.#waiting === WAITING) this.#giveUp();
