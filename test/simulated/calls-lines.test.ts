@@ -6,8 +6,9 @@ import {
   parseSessionDescription,
   type SessionDescription,
 } from "@callfork/protocol/sdp";
-import type { SipResponse } from "@callfork/protocol/sip";
+import { createResponse, formatSipMessage, type SipResponse } from "@callfork/protocol/sip";
 import { CallsWorld, type Phone, type SdpOptions } from "./calls-world.ts";
+import { RawPeer } from "./raw-peer.ts";
 
 const DIAL = '<Dial answerOnBridge="true"><Sip>sip:bob@10.0.0.2</Sip></Dial>';
 const video = (port: number, more: readonly string[] = []) => [
@@ -279,6 +280,43 @@ test("a transfer to a party without video: the line that lost its other end is o
   assert.deepEqual(linesOf(alice.offers.at(-1)?.sdp), ["audio on", "video off"]);
   assert.deepEqual(passages(w), []);
   assert.equal(w.media.bridges.size, 1);
+});
+
+test("early media of several callees: one without video is heard first, one with it answers; nobody sends pictures to nobody", async () => {
+  const w = new CallsWorld();
+  w.number("1001", DIAL);
+  const alice = w.phone("10.0.0.1");
+  const fork = new RawPeer(w.world, "10.0.0.2");
+  alice.call("1001", { sdp: { more: video(5000) } });
+  await w.advance(300);
+  const invite = fork.last("INVITE");
+  const answer = (status: number, toTag: string, audio: number, pictures: number) => {
+    const lines = [
+      ...["v=0", `o=- ${audio} 1 IN IP4 10.0.0.2`, "s=-", "c=IN IP4 10.0.0.2", "t=0 0"],
+      ...[`m=audio ${audio} RTP/AVP 0`, `m=video ${pictures} RTP/AVP 97`, "a=rtpmap:97 H264/90000"],
+    ];
+    const headers: [string, string][] = [
+      ["Contact", "<sip:fork@10.0.0.2>"],
+      ["Content-Type", "application/sdp"],
+    ];
+    const body = new TextEncoder().encode(`${lines.join("\r\n")}\r\n`);
+    void fork.node.send(
+      formatSipMessage(createResponse(invite.request, status, { toTag, headers, body })),
+      invite.flow,
+    );
+  };
+  answer(183, "one", 5100, 0);
+  await w.advance(300);
+  assert.deepEqual(linesOf(alice.provisionals.at(-1)?.sdp), ["audio on", "video off"]);
+  answer(183, "two", 5200, 6200);
+  await w.advance(300);
+  answer(200, "two", 5200, 6200);
+  await w.advance(1_000);
+  assert.deepEqual(linesOf(alice.answer), ["audio on", "video off"], "as she was told before");
+  const again = fork.last("INVITE").request;
+  const parsed = parseSessionDescription(again.body);
+  assert.deepEqual(parsed.ok && linesOf(parsed.value), ["audio on", "video off"], w.story);
+  assert.deepEqual(passages(w), []);
 });
 
 test("the ports run out: the call goes on without its video", async () => {
