@@ -72,20 +72,21 @@ for (const transport of ["udp", "tcp"] as const) {
     });
 
     // By UDP SIPp takes a repeated ACK as a wish for its 200, and the two would never stop.
-    const onlyTcp = transport === "udp" && "SIPp repeats its 200 for every repeated ACK";
-    it("lost ACK: each 200 of the callee gets one, and the call stands", { skip: onlyTcp }, async (t) => {
-      const { user, callee } = await callWith(t, {
-        caller: "uac-hangs-up.xml",
-        callee: "uas-repeats-its-200.xml",
-        transport,
-        pauseMs: 1_000,
+    if (transport === "tcp") {
+      it("lost ACK: each 200 of the callee gets one, and the call stands", async (t) => {
+        const { user, callee } = await callWith(t, {
+          caller: "uac-hangs-up.xml",
+          callee: "uas-repeats-its-200.xml",
+          transport,
+          pauseMs: 1_000,
+        });
+        const acks = callee
+          .messages()
+          .filter(({ message }) => message.kind === "request" && message.method === "ACK");
+        assert.equal(acks.length, 3);
+        assert.deepEqual(await endOf(user), ["completed", "completed"]);
       });
-      const acks = callee
-        .messages()
-        .filter(({ message }) => message.kind === "request" && message.method === "ACK");
-      assert.equal(acks.length, 3);
-      assert.deepEqual(await endOf(user), ["completed", "completed"]);
-    });
+    }
 
     it("retransmitted INVITE, before and after its 200: one call", async (t) => {
       const { user } = await callWith(t, {
