@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { createHash, verify, X509Certificate } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { converse } from "../interop/support/conversation.ts";
+import { without } from "../interop/support/programs.ts";
 import { recordedBothVoices } from "../interop/support/recorded.ts";
 import { scratchFolder } from "../interop/support/scratch.ts";
 import { TestServer, type TestServerOptions } from "../interop/support/server.ts";
 import { encodedVoice } from "../interop/support/voices.ts";
 import { until } from "../interop/support/waiting.ts";
+
+const skip = without("openssl");
 
 interface Kept {
   readonly sid: string;
@@ -111,6 +116,81 @@ test("[R7866-12.4-1] an encrypted recording survives kill -9 with all but its la
   assert.ok(recordings[0].duration_ms >= 1_500, `${recordings[0].duration_ms} ms are there`);
   const wav = await second.bytes(`/v1/Recordings/${recordings[0].sid}/Media.wav`);
   assert.ok(wav.length > 44 + 1.5 * 8_000 * 4);
+});
+
+test("[R7866-12.4-1] a sealed file that was changed, cut short or taken away is an error, never other audio", async (t) => {
+  const server = await TestServer.start(t, sealing);
+  const { sid } = await recorded(t, server);
+  const path = `/v1/Recordings/${sid}/Tracks/inbound.wav`;
+  const file = join(server.dataDir, "recordings", sid, "1-inbound.wav");
+  const good = readFileSync(file);
+  const changed = Buffer.from(good);
+  changed[changed.length >> 1]! ^= 1;
+  // Without its end: what a crash would leave, but no crash is known of.
+  const cut = good.subarray(0, good.length >> 1);
+  for (const octets of [
+    cut,
+    good.subarray(0, good.length - 16),
+    Buffer.alloc(good.length),
+    Buffer.alloc(0),
+  ]) {
+    writeFileSync(file, octets);
+    assert.match(await refusal(server, "GET", path), /500 /);
+  }
+  writeFileSync(file, changed);
+  await assert.rejects(server.bytes(path), "the connection is cut before anything false is sent");
+  rmSync(file);
+  assert.match(await refusal(server, "GET", path), /500 /);
+  writeFileSync(file, good);
+  assert.ok((await server.bytes(path)).length > 20_000);
+});
+
+test("a signed vCon of a recording carries its audio and is verified by its own certificate", {
+  skip,
+}, async (t) => {
+  const folder = scratchFolder("vcon");
+  const [key, certificate] = [join(folder, "vcon.key"), join(folder, "vcon.pem")];
+  const subject = ["-subj", "/CN=recorder.example.com", "-days", "2"];
+  const made = spawnSync("openssl", [
+    ...["req", "-x509", "-nodes", "-newkey", "rsa:2048", "-keyout", key, "-out", certificate],
+    ...subject,
+  ]);
+  assert.equal(made.status, 0);
+  const env = { CALLFORK_RECORDINGS_VCON_KEY: key, CALLFORK_RECORDINGS_VCON_CERTIFICATE: certificate };
+  const server = await TestServer.start(t, { env });
+  const { sid } = await recorded(t, server);
+  interface Signed {
+    readonly payload: string;
+    readonly signatures: readonly {
+      readonly protected: string;
+      readonly header: { readonly x5c: readonly string[]; readonly uuid: string };
+      readonly signature: string;
+    }[];
+  }
+  const signed = await server.get<Signed>(`/v1/Recordings/${sid}/Vcon.json?signed=true&Audio=inline`);
+  const [one] = signed.signatures;
+  assert.ok(one);
+  const shown = new X509Certificate(Buffer.from(one.header.x5c[0]!, "base64"));
+  const isGood = verify(
+    "sha256",
+    Buffer.from(`${one.protected}.${signed.payload}`),
+    shown.publicKey,
+    Buffer.from(one.signature, "base64url"),
+  );
+  assert.ok(isGood);
+  const vcon = JSON.parse(Buffer.from(signed.payload, "base64url").toString()) as {
+    readonly uuid: string;
+    readonly dialog: readonly { readonly body: string; readonly encoding: string }[];
+  };
+  assert.equal(vcon.uuid, one.header.uuid);
+  const wav = Buffer.from(await server.bytes(`/v1/Recordings/${sid}/Media.wav`));
+  assert.ok(Buffer.from(vcon.dialog[0]!.body, "base64url").equals(wav));
+  const linked = await server.get<{ dialog: { url: string; content_hash: string }[] }>(
+    `/v1/Recordings/${sid}/Vcon.json?Audio=link`,
+  );
+  const { url, content_hash } = linked.dialog[0]!;
+  assert.match(url, new RegExp(`/v1/Recordings/${sid}/Media.wav$`));
+  assert.equal(content_hash, `sha512-${createHash("sha512").update(wav).digest("base64url")}`);
 });
 
 test("[R7866-12.4-2] pseudonyms instead of people, nothing from vendors, no documents", async (t) => {

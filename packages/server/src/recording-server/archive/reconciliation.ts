@@ -162,8 +162,9 @@ export class Reconciler {
       }
     }
     const known = new Set([...local, ...stored.map(({ file }) => file)]);
-    for (const { label, packets, file, detail } of record.tracks) {
-      if (packets === 0) continue;
+    for (const { label, durationMs, file, detail } of record.tracks) {
+      // Packets without audio, such as digits, make no file.
+      if (durationMs === 0) continue;
       for (const name of detail?.files ?? [file]) {
         if (known.has(name)) continue;
         const message = `${name} is neither on the disk nor in object storage`;

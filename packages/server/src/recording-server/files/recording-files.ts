@@ -2,7 +2,8 @@ import { createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { KeepingStore } from "../archive/ports.ts";
-import { ObjectStoreError } from "../errors.ts";
+import { ObjectStoreError, RecordingDamagedError } from "../errors.ts";
+import type { RecordingRecord } from "../ports.ts";
 import { openLocalSource } from "./byte-source.ts";
 import { type FileReader, readerOf } from "./file-reader.ts";
 import { openObjectSource } from "./object-source.ts";
@@ -20,6 +21,9 @@ export interface RecordingFilesOptions {
   /** Where ended recordings go; undefined: they stay. */
   readonly objects?: ObjectStore | undefined;
 }
+
+/** What a recording says of itself when its files may be less than whole. */
+const EXCUSES: ReadonlySet<string> = new Set(["WRITE_FAILED", "WRITER_LOST", "PROCESS_DIED"]);
 
 /** Plain files below a folder, and nothing but that. */
 export function plainFiles(folder: string): RecordingFiles {
@@ -92,6 +96,27 @@ export class RecordingFiles {
       throw new ObjectStoreError(`${sid}/${file} is in object storage, and none is configured`);
     }
     return readerOf(openObjectSource(this.objects, stored.object, stored.octets), path, key);
+  }
+
+  /**
+   * A file of a recording that is over, or is not: of one that is over it has to be whole.
+   *
+   * @returns undefined when nothing of the track was ever written
+   * @throws `RecordingDamagedError` when it is cut short or gone although nothing on the recording says why
+   */
+  async openOf(
+    record: Pick<RecordingRecord, "sid" | "status" | "tracks" | "warnings">,
+    file: string,
+  ): Promise<FileReader | undefined> {
+    const { sid, status, tracks, warnings } = record;
+    const reader = await this.open(sid, file);
+    const isExcused = status === "in-progress" || warnings.some(({ code }) => EXCUSES.has(code));
+    if (isExcused || reader?.isFinished === true) return reader;
+    const track = tracks.find((each) => (each.detail?.files ?? [each.file]).includes(file));
+    if (reader === undefined && (track?.durationMs ?? 0) === 0) return undefined;
+    await reader?.close();
+    const what = reader === undefined ? "is neither on the disk nor in object storage" : "is cut short";
+    throw new RecordingDamagedError(`${file} of ${sid} ${what}`);
   }
 
   /** Recordings that have a folder on the disk. */

@@ -42,7 +42,8 @@ export class RecordingForms {
 
   /** A whole call, as WAV. */
   async whole(whole: Whole, isMixed: boolean): Promise<MediaFile> {
-    const openerOf = (sid: string): OpenAudio => this.#opener({ sid });
+    const openerOf = (sid: string): OpenAudio =>
+      this.#opener(whole.parts.find((part) => part.sid === sid) ?? whole.head);
     const audio = await audioOfWhole(whole, openerOf, { isMixed, rateFor: rateOf("wav") });
     return wavView(audio.channels, audio.sampleRateHz);
   }
@@ -54,7 +55,7 @@ export class RecordingForms {
       const contentType = form === "cfp" ? "application/octet-stream" : "application/vnd.tcpdump.pcap";
       return file === undefined
         ? undefined
-        : keptFile(file, contentType, (name) => this.#files.open(record.sid, name));
+        : keptFile(file, contentType, (name) => this.#files.openOf(record, name));
     }
     if (track.detail?.kind === "video") return undefined;
     const audio = await audioOfTrack(track, this.#opener(record), rateOf(form));
@@ -87,8 +88,9 @@ export class RecordingForms {
     return (await keptFile(name, "audio/ogg; codecs=opus", open))!;
   }
 
-  #opener({ sid }: Pick<RecordingRecord, "sid">): OpenAudio {
-    const open: OpenRecordingFile = (file) => this.#files.open(sid, file);
+  #opener(record: RecordingRecord): OpenAudio {
+    const { sid } = record;
+    const open: OpenRecordingFile = (file) => this.#files.openOf(record, file);
     return {
       open,
       foreign: async (file, { format }) => {
