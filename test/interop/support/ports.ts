@@ -17,11 +17,11 @@ export async function freePort(): Promise<number> {
 
 /**
  * The first of four ports for RTP and RTCP of two streams that were free a moment ago. They lie below those that the
- * kernel gives away, so that nobody gets one of them by chance meanwhile.
+ * kernel gives away and above those of the servers here, so that nobody gets one of them by chance meanwhile.
  */
 export async function freeMediaPort(): Promise<number> {
   for (;;) {
-    const first = 20_000 + 4 * Math.floor(Math.random() * 3_000);
+    const first = 24_400 + 4 * Math.floor(Math.random() * 1_900);
     const isFree = await Promise.all([0, 1, 2, 3].map((offset) => canBind(first + offset)));
     if (isFree.every(Boolean)) return first;
   }
