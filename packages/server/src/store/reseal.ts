@@ -1,8 +1,7 @@
 import { accountToken } from "./accounts.ts";
-import { CONNECTOR_SECRETS, connectorSecret } from "./connectors.ts";
 import type { StoreContext } from "./context.ts";
+import { NAMED_SECRETS, namedSecret } from "./named-rows.ts";
 import { recordingKey } from "./recording-keeping.ts";
-import { TRUNK_SECRETS, trunkSecret } from "./trunks.ts";
 
 /**
  * Opens every secret that is sealed under an older key and seals it anew; so a wrong master key is found when the
@@ -21,38 +20,24 @@ export async function resealSecrets({ engine, vault }: StoreContext): Promise<nu
     const sealed = vault.seal(token, place);
     updates.push(db.updateTable("accounts").set({ auth_token: sealed }).where("sid", "=", sid));
   }
-  for (const row of await db
-    .selectFrom("trunks")
-    .select(["sid", ...TRUNK_SECRETS])
-    .execute()) {
-    for (const column of TRUNK_SECRETS) {
-      const sealed = row[column];
-      if (sealed === null || !vault.isOutdated(sealed)) continue;
-      const place = trunkSecret(row.sid, column);
-      const again = vault.seal(vault.open(sealed, place), place);
-      updates.push(
-        db
-          .updateTable("trunks")
-          .set({ [column]: again })
-          .where("sid", "=", row.sid),
-      );
-    }
-  }
-  for (const row of await db
-    .selectFrom("connectors")
-    .select(["sid", ...CONNECTOR_SECRETS])
-    .execute()) {
-    for (const column of CONNECTOR_SECRETS) {
-      const sealed = row[column];
-      if (sealed === null || !vault.isOutdated(sealed)) continue;
-      const place = connectorSecret(row.sid, column);
-      const again = vault.seal(vault.open(sealed, place), place);
-      updates.push(
-        db
-          .updateTable("connectors")
-          .set({ [column]: again })
-          .where("sid", "=", row.sid),
-      );
+  for (const table of ["trunks", "connectors"] as const) {
+    // The columns are those of the table at hand; only Kysely's types are told that they are a trunk's.
+    const rows: readonly Readonly<Record<string, string | null>>[] = await db
+      .selectFrom(table)
+      .select(["sid", ...NAMED_SECRETS[table as "trunks"]])
+      .execute();
+    for (const { sid, ...row } of rows) {
+      for (const [column, sealed] of Object.entries(row)) {
+        if (sealed == null || !vault.isOutdated(sealed)) continue;
+        const place = namedSecret(table, sid!, column);
+        const again = vault.seal(vault.open(sealed, place), place);
+        updates.push(
+          db
+            .updateTable(table)
+            .set({ [column]: again })
+            .where("sid", "=", sid!),
+        );
+      }
     }
   }
   // There may be many of them: only those are opened that are sealed under another key.
