@@ -115,6 +115,53 @@ test("OPTIONS at the connector's interval: a recorder that does not answer is ca
   assert.equal(asked(), before);
 });
 
+test("OPTIONS first: a recorder that is silent gets no INVITE and is passed over in seconds; one that answered is not asked again", async () => {
+  const w = new RecordingWorld();
+  w.connector({
+    sipUris: [`sip:a@${RECORDER}`, `sip:b@${SECOND}`],
+    settings: { ...DEFAULTS, optionsFirst: true, optionsIntervalSeconds: 60 },
+  });
+  const [first, second] = [w.recorder(), w.recorder(SECOND)];
+  const asked = (address: string) =>
+    w.world.network.sent.filter(({ to, startLine }) => to.startsWith(address) && /^OPTIONS/.test(startLine));
+  w.world.network.filter = ({ to }) => (to.startsWith(RECORDER) ? "drop" : "pass");
+  const { sid } = await w.start({ track: "inbound_track" });
+  await w.advance(4_500);
+  assert.deepEqual([first.invites.length, second.invites.length], [0, 1], w.story);
+  assert.ok(asked(RECORDER).length > 1);
+  assert.equal(asked(SECOND).length, 1);
+  assert.deepEqual(
+    w.row.detail.attempts.map(({ result, reason }) => [result, reason]),
+    [
+      ["failed", `sip:a@${RECORDER}: it does not answer OPTIONS`],
+      ["answered", null],
+    ],
+  );
+  await w.client.stop(w.call.callSid, sid);
+  await w.advance(500);
+
+  // The second is known to be there, the first to be away: no question is put before this INVITE.
+  await w.start({ track: "inbound_track" });
+  await w.advance(500);
+  assert.equal(second.invites.length, 2);
+  assert.equal(asked(SECOND).length, 1);
+  w.world.network.filter = undefined;
+});
+
+test("OPTIONS first: a fork that is stopped meanwhile calls nobody", async () => {
+  const w = new RecordingWorld();
+  w.connector({ settings: { ...DEFAULTS, optionsFirst: true } });
+  const recorder = w.recorder();
+  w.world.network.filter = ({ startLine }) => (startLine.startsWith("OPTIONS") ? "drop" : "pass");
+  const { sid } = await w.start({ track: "inbound_track" });
+  await w.advance(1_000);
+  await w.client.stop(w.call.callSid, sid);
+  await w.advance(10_000);
+  assert.equal(recorder.invites.length, 0);
+  assert.equal(w.client.liveCount, 0);
+  w.world.network.filter = undefined;
+});
+
 test("a connector without an interval sends no OPTIONS; a stopped client sends none either", async () => {
   const { w } = await started({}, []);
   await w.advance(120_000);

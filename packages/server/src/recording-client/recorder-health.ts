@@ -8,6 +8,8 @@ import type { ConnectorPlan, Recorder } from "./recorders.ts";
 /** A connector that no fork has used for so long is not asked after any more. */
 const IDLE_MS = 3_600_000;
 const MAXIMUM_RECORDERS = 1_000;
+/** How long OPTIONS may go unanswered while an INVITE waits for it: the third repetition is answered or none. */
+const FIRST_ANSWER_MS = 4_000;
 /** What a peer says, or we on its behalf, when it is not there. Any other answer shows that it is. */
 const ABSENT: ReadonlySet<number> = new Set([408, 503]);
 
@@ -73,9 +75,17 @@ export class RecorderHealth {
     const freshMs = (optionsIntervalSeconds ?? 0) * 1000;
     const since = watched?.answeredAt;
     if (watched?.isUp && since !== undefined && this.#options.clock.now() - since <= freshMs) return true;
-    const isUp = await this.#isThere(plan, recorder);
+    const isUp = await this.#inTime(this.#isThere(plan, recorder));
     if (watched !== undefined) this.#note(recorder, watched, isUp);
     return isUp;
+  }
+
+  /** A call waits for it: a recorder that thinks longer about OPTIONS is passed over. */
+  #inTime(answer: Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.setTimer(FIRST_ANSWER_MS, () => resolve(false));
+      answer.then(resolve, reject).finally(() => timer.cancel());
+    });
   }
 
   stop(): void {
