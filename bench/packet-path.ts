@@ -8,7 +8,12 @@ import { Session } from "node:inspector/promises";
 import { writeRtpHeader } from "@callfork/protocol/rtp";
 import type { MediaContext } from "../packages/server/src/media/media-context.ts";
 import { MediaEngine } from "../packages/server/src/media/media-engine.ts";
-import { createSrtpCiphers, type PacketBatch, type PacketIo } from "../packages/server/src/net/index.ts";
+import {
+  createSrtpCiphers,
+  NO_TIME,
+  type PacketBatch,
+  type PacketIo,
+} from "../packages/server/src/net/index.ts";
 
 const CALLS = Number(process.argv[2] ?? 400);
 const ROUNDS = Number(process.argv[3] ?? 400);
@@ -102,7 +107,7 @@ const batch = {
   length: new Uint16Array(BATCH).fill(PACKET_BYTES),
   port: new Uint32Array(BATCH),
   fromPeer: new Uint8Array(BATCH).fill(1),
-  receivedAt: 0,
+  receivedAt: NO_TIME,
   sourceAddress: () => remote.address,
   sourcePort: () => remote.rtpPort,
 } satisfies PacketBatch;

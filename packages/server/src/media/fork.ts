@@ -141,7 +141,9 @@ export class Fork implements PortOwner, TranscodedSink {
     const room = sender === undefined ? length : length + sender.rtpOverhead;
     const run = this.#run;
     const held =
-      run === undefined ? -1 : run.begin(room, rtpMarker(bytes, at), format.payloadType, stream.timestamp);
+      run === undefined
+        ? -1
+        : run.begin(room, rtpMarker(bytes, at), format.payloadType, stream.timestamp | 0);
     const copy = held < 0 ? this.#context.io.reserve(room) : held;
     if (copy < 0) {
       this.#dropped++;

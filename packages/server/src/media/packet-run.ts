@@ -52,6 +52,7 @@ export class PacketRun {
    * Where the next packet is to be built, in the slab; ends the run before when it cannot be part of it.
    *
    * @param length - what it may need, tags included
+   * @param timestamp - or what is left of it as a signed number, which costs no box
    * @returns −1: too long for a run, and nothing waits any more
    */
   begin(length: number, marker: boolean, payloadType: number, timestamp: number): number {

@@ -5,6 +5,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Millis } from "@callfork/protocol/text";
 import {
   MAX_PACKET_BYTES,
+  NO_TIME,
   newPacketIoCounters,
   type PacketBatch,
   type PacketIo,
@@ -348,7 +349,7 @@ class DgramBatch implements PacketBatch {
   readonly port = new Uint32Array(BATCH_PACKETS);
   readonly fromPeer = new Uint8Array(BATCH_PACKETS);
   readonly sources: RemoteInfo[] = new Array(BATCH_PACKETS);
-  receivedAt: Millis = 0;
+  receivedAt: Millis = NO_TIME;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;

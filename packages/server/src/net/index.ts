@@ -12,6 +12,7 @@ export { createDgramPacketIo, type DgramPacketIoOptions } from "./dgram-packet-i
 export { isLocalAddress, localAddressFor } from "./local-address.ts";
 export {
   MAX_PACKET_BYTES,
+  NO_TIME,
   newPacketIoCounters,
   type PacketBatch,
   type PacketIo,

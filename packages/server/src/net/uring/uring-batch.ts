@@ -1,5 +1,5 @@
 import type { Millis } from "@callfork/protocol/text";
-import type { PacketBatch } from "../packet-io.ts";
+import { NO_TIME, type PacketBatch } from "../packet-io.ts";
 import { PACKET_AT, SOURCE_AT } from "./receive-buffers.ts";
 import { readSocketAddress, readSocketPort } from "./socket-address.ts";
 
@@ -15,7 +15,7 @@ export class UringBatch implements PacketBatch {
   readonly length = new Uint16Array(BATCH_PACKETS);
   readonly port = new Uint32Array(BATCH_PACKETS);
   readonly fromPeer = new Uint8Array(BATCH_PACKETS);
-  receivedAt: Millis = 0;
+  receivedAt: Millis = NO_TIME;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
