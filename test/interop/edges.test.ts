@@ -141,7 +141,8 @@ describe("recording sessions that leave from an edge", { skip: withoutCapture() 
       ...["-Y", `udp.srcport >= ${RTP.first} && udp.srcport <= ${RTP.last}`, "-T", "fields", "-e", "ip.src"],
     );
     const sources = media.trim().split("\n");
-    assert.ok(sources.length > 100, `${sources.length} packets`);
+    // Up to five RTP packets are one on the loopback interface.
+    assert.ok(sources.length > 20, `${sources.length} packets`);
     assert.deepEqual(new Set(sources), new Set([EDGE]));
   });
 
