@@ -250,6 +250,19 @@ test("mandatory with a limit: the call is ended when it went unrecorded for so l
   await w.advance(10_000); // then it is given up: that is the same spell
   assert.equal(missed(), 1);
 
+  const ringing = parallelWorld({
+    recorder: { policy: "mandatory", onUnrecorded: "end-call", unrecordedLimitSeconds: 5, parallel: [] },
+  });
+  ringing.w.recorder();
+  ringing.w.call.leg = undefined;
+  await ringing.w.start();
+  await ringing.w.advance(30_000);
+  assert.equal(ringing.w.call.hangups, 0); // there is nothing to record yet
+  ringing.w.call.leg = 7;
+  ringing.w.call.change();
+  await ringing.w.advance(30_000);
+  assert.equal(ringing.w.call.hangups, 0);
+
   const lost = parallelWorld({
     recorder: { policy: "mandatory", onUnrecorded: "end-call", unrecordedLimitSeconds: 5, parallel: [] },
   });

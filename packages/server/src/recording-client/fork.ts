@@ -111,7 +111,6 @@ export class Fork {
     const { connectorName, track } = this.record;
     this.#log.info({ connectorName, track, name: this.record.name }, "siprec: fork accepted");
     this.#begun = true;
-    this.#unrecorded.missing();
     for (const { code, text } of problemsOf(this.#setup.plan)) this.#warn(code, text);
     this.#do("prepare");
   }
@@ -205,6 +204,7 @@ export class Fork {
     if (this.#state !== "Preparing" || !this.#begun || this.#preparing || this.#recorders.isWaiting) return;
     const leg = tap.mediaLeg();
     if (leg === undefined || forkCodecs(tap).length === 0) return;
+    this.#unrecorded.missing(); // not before: while it rings there is nothing to record
     if (this.#codecs.offered.length === 0) {
       const text = `the call has none of the codecs that connector ${this.record.connectorName} takes`;
       this.#recorders.note({ code: BAD_ANSWER_CODE, text, tryNext: false });

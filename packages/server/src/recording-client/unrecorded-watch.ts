@@ -8,7 +8,7 @@ export interface UnrecordedWatchOptions {
   readonly onUnrecorded: () => void;
 }
 
-/** How long a call that has to be recorded is not: from the request on, and from the loss of a recorder on. */
+/** How long a call that has to be recorded is not: from its first media on, and from the loss of a recorder on. */
 export class UnrecordedWatch {
   readonly #options: UnrecordedWatchOptions;
   #timer: Timer | undefined;
