@@ -41,7 +41,7 @@ describe("SIPp as recorder", { skip: without("sipp"), concurrency: 4 }, () => {
   after(() => owned.release());
 
   for (const transport of ["tcp", "udp"] as const) {
-    it(`[R7866-6.1.1-1] [R7866-6.1.1-2] [R6341-001] [R6341-015] it gets both voices until the fork is stopped (${transport})`, async (t) => {
+    it(`[R6341-003] [R7866-6.1.1-1] [R7866-6.1.1-2] [R6341-001] [R6341-015] it gets both voices until the fork is stopped (${transport})`, async (t) => {
       const ears = await openEars(t);
       const recorder = await Sipp.start(t, { scenario: "srs-records.xml", transport, keys: ears.keys });
       const name = `records-${transport}`;

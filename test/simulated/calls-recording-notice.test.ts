@@ -84,7 +84,7 @@ const announced = (w: CallsWorld) =>
   w.media.plays.flatMap(({ leg, options }) => (options.isAnnouncement ? [leg] : []));
 const tones = (w: CallsWorld) => [...w.media.connections.values()].map(({ tone }) => tone);
 
-test("[R7866-6.1.2-1] [R7866-6.1.2-2] [R7866-7.1.2-1] record-aware parties are told of every change by a=record: on, paused, on, off", async () => {
+test("[R6341-019] [R7245-3.1-3] [R7866-6.1.2-1] [R7866-6.1.2-2] [R7866-7.1.2-1] record-aware parties are told of every change by a=record: on, paused, on, off", async () => {
   const { w, alice, bob, tell } = await bridged({}, { alice: AWARE, bob: AWARE });
   for (const state of ["on", "paused", "on", "off"] as const) await tell(state);
   assert.deepEqual(told(alice), ["on", "paused", "on", "off"], w.story);
@@ -94,7 +94,7 @@ test("[R7866-6.1.2-1] [R7866-6.1.2-2] [R7866-7.1.2-1] record-aware parties are t
   assert.equal(alice.offers.length, 4, "what is known is not told again");
 });
 
-test("the sum of several forks counts: one that records outweighs one that is paused, and the last that stops ends it", async () => {
+test("[R7866-7.3.1-4] the sum of several forks counts: one that records outweighs one that is paused, and the last that stops ends it", async () => {
   const { alice, tell } = await bridged({}, { alice: AWARE });
   await tell("on", "SR1");
   await tell("on", "SR2");
@@ -129,7 +129,7 @@ test("[R7866-6.1.2-3] parties that show nothing themselves: notified by contract
   assert.deepEqual(announced(w), []);
 });
 
-test("[R7866-6.1.2-3] the tone: mixed for both parties while it records, not while it is paused or over", async () => {
+test("[R6341-018] [R7866-6.1.2-3] the tone: mixed for both parties while it records, not while it is paused or over", async () => {
   const { w, tell } = await bridged({ notice: "tone" });
   await tell("on");
   assert.deepEqual(tones(w), [TONE, TONE]);
@@ -250,7 +250,7 @@ test("[R7866-7.3.1-3] a=record of a party is no command: our forks go on", async
   assert.deepEqual(told(bob), ["on"]);
 });
 
-test("[R7866-7.1.3-1] [R6341-017] recordpref is honoured where the policy says so: pause, then on; each party can wish", async () => {
+test("[R7245-3.1-4] [R7866-7.1.3-1] [R6341-017] recordpref is honoured where the policy says so: pause, then on; each party can wish", async () => {
   for (const by of ["alice", "bob"] as const) {
     const { w, tell, asked, ...phones } = await bridged(
       { preferences: "honour" },

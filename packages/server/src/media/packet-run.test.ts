@@ -67,7 +67,7 @@ function fresh(joinsSegments = true) {
 
 const regular = (i: number): Packet => ({ text: `${i}`, timestamp: 160 * i });
 
-test("five packets leave as one, and nothing waits longer than 95 ms", () => {
+test("[R7245-3.2-6] five packets leave as one, and nothing waits longer than 95 ms", () => {
   const { slab, run, sends, heldRuns } = fresh();
   for (let i = 0; i < 7; i++) put(slab, run, regular(i));
   assert.deepEqual(sends, [["0", "1", "2", "3", "4"]]);
