@@ -40,6 +40,17 @@ test("numbers: create, list, fetch, change, clear, delete", async () => {
   assert.equal(cleared.voice_url, null);
   assert.equal(cleared.voice_twiml, twiml);
 
+  const audio = "https://example.com/recorded.wav";
+  assert.equal(made.json().recording_notice, null);
+  const told = await ask("POST", one, { RecordingNotice: "Announcement", RecordingAnnouncementUrl: audio });
+  conforms(NUMBER_SCHEMA, told.json());
+  assert.deepEqual(
+    [told.json().recording_notice, told.json().recording_announcement_url],
+    ["announcement", audio],
+  );
+  const untold = (await ask("POST", one, { RecordingNotice: "", RecordingAnnouncementUrl: "" })).json();
+  assert.deepEqual([untold.recording_notice, untold.recording_announcement_url], [null, null]);
+
   await ask("POST", NUMBERS, { PhoneNumber: "1001" });
   const list = async (query: string) =>
     (
@@ -63,6 +74,7 @@ test("numbers: what is wrong has its code", async () => {
     [{ PhoneNumber: "bob@example.com" }, 400, 21421],
     [{ PhoneNumber: "1", VoiceUrl: "example.com" }, 400, 21402],
     [{ PhoneNumber: "1", VoiceMethod: "HEAD" }, 400, 21403],
+    [{ PhoneNumber: "1", RecordingNotice: "whistle" }, 400, 20422],
     [{ PhoneNumber: "1", FriendlyName: "x".repeat(65) }, 400, 20002],
     [{ PhoneNumber: "1", VoiceTwiml: "x".repeat(65_537) }, 400, 20422],
   ];

@@ -173,11 +173,15 @@ export function storeConformance(engineName: string, open: OpenForTest): void {
       const changed = await store.api.updateNumber(ACCOUNT, made.sid, {
         voiceUrl: null,
         voiceTwiml: "<Response/>",
+        recordingNotice: "tone",
+        recordingAnnouncementUrl: "https://a.example/recorded.wav",
       });
       assert.deepEqual(changed, {
         ...made,
         voiceUrl: null,
         voiceTwiml: "<Response/>",
+        recordingNotice: "tone",
+        recordingAnnouncementUrl: "https://a.example/recorded.wav",
         dateUpdated: made.dateUpdated + 10,
       });
       assert.deepEqual(await store.calls.findNumber("+15550100"), changed);
