@@ -132,13 +132,23 @@ class WorkerMediaPlane implements LocalMediaPlane {
       throw new MediaIoError(`io_uring cannot be used: ${refusal}`);
     }
     log.info({ io, workers: count, ...ports }, "media plane ready");
-    if (refusal !== undefined)
-      log.warn({ refusal }, "packets go by node:dgram, at twice the cost of io_uring");
+    this.#warnOf(refusal);
+  }
+
+  #warnOf(refusal: string | undefined): void {
+    if (refusal === undefined) return;
+    this.#options.log.warn({ refusal }, "packets go by node:dgram, at twice the cost of io_uring");
   }
 
   get implementation(): MediaImplementation {
     const [first] = this.#workers;
-    return { io: first?.io ?? "dgram", workers: this.#workers.length, refusal: first?.refusal };
+    // With little memory to lock, the first may have found it and the next not.
+    const refused = this.#workers.find(({ refusal }) => refusal !== undefined);
+    return {
+      io: (refused ?? first)?.io ?? "dgram",
+      workers: this.#workers.length,
+      refusal: refused?.refusal,
+    };
   }
 
   async packetCounters(): Promise<PacketIoCounters> {
@@ -407,6 +417,7 @@ class WorkerMediaPlane implements LocalMediaPlane {
       (worker) => {
         if (this.#stopped) return worker.stop();
         this.#workers.push(worker);
+        this.#warnOf(worker.refusal);
         return undefined;
       },
       (error: unknown) => this.#options.log.error({ error }, "no media worker in place of the lost one"),
