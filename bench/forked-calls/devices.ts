@@ -1,6 +1,7 @@
 import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import type { PacketIoChoice } from "@callfork/server/net";
 import type { DeviceReport } from "./gc-watch.ts";
 import { NgClient } from "./ng-client.ts";
@@ -96,7 +97,7 @@ export async function startRtpengine(order: DeviceOrder): Promise<Device> {
       ...["--interface=127.0.0.1", `--listen-ng=127.0.0.1:${NG_PORT}`],
       ...[`--port-min=${PORTS.first}`, `--port-max=${PORTS.last}`],
     ],
-    { stdio: "ignore" },
+    { stdio: "ignore", cwd: tmpdir() },
   );
   const ng = new NgClient(NG_PORT);
   try {

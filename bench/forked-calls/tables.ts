@@ -73,7 +73,7 @@ export function aims(results: readonly Measurement[]): string {
   }
   const costs = [...new Set(results.filter(({ kind }) => kind === "gso").map(({ calls }) => calls))]
     .toSorted((a, b) => a - b)
-    .map((calls) => ({ calls, cost: figure("gso", calls, (one) => (one.coreShare * 1000) / calls)! }));
+    .map((calls) => ({ calls, cost: figure("gso", calls, (one) => 1000 / one.callsPerCore)! }));
   const least = Math.min(...costs.map(({ cost }) => cost));
   add(
     "cost per call, thousandths of a core",
