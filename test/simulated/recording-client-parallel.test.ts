@@ -204,6 +204,21 @@ test("mandatory and optional: who is not needed is not missed, nor one that is s
   );
 });
 
+test("a document's fork that cannot be begun is missed as well where it has to be; one whose name is taken records already", async () => {
+  const { w } = parallelWorld({
+    recorder: { policy: "mandatory", onUnrecorded: "end-call", parallel: [] },
+  });
+  w.recorder();
+  const twiml = { origin: "twiml", name: "n" } as const;
+  await w.start(twiml);
+  await assert.rejects(w.start(twiml), { publicCode: 20409 });
+  assert.equal(w.call.hangups, 0);
+  await assert.rejects(w.start({ ...twiml, name: "m", track: "no_track" as never }), { publicCode: 31941 });
+  assert.equal(w.call.hangups, 1);
+  await assert.rejects(w.start({ name: "o", track: "no_track" as never }), { publicCode: 31941 });
+  assert.equal(w.call.hangups, 1); // whoever asks by REST has an answer
+});
+
 test("an announcement that cannot be had becomes three falling tones", async () => {
   const told: unknown[] = [];
   const w = new RecordingWorld({

@@ -16,6 +16,7 @@ import { type ClientContext, DEFAULT_LIMITS } from "./context.ts";
 import {
   CallOverError,
   ClientStoppingError,
+  NameTakenError,
   SiprecOverError,
   UnknownCallError,
   UnknownSiprecError,
@@ -369,5 +370,14 @@ class Client implements RecordingClient {
       const fields = { err: cause, callSid: tap.callSid, callId, siprecSid: record.sid };
       log.error(fields, "siprec: a refused start was not saved");
     }
+    if (!(error instanceof NameTakenError)) await this.#missMandatory(record);
+  }
+
+  /** A document asked for a recording that has to be, and cannot be begun. */
+  async #missMandatory(record: SiprecRecord): Promise<void> {
+    const context = this.#context;
+    const { accountSid, connectorName } = record;
+    const connector = await context.connectors.find(accountSid, connectorName).catch(() => undefined);
+    if (connector?.settings.policy === "mandatory") unrecordedCall(context, connector.settings, record);
   }
 }
