@@ -41,6 +41,9 @@ const SAMPLE_INTERVAL_MS = 5_000;
 /** How long the recorders of live forks may take to answer BYE when the node stops. */
 const FORKS_STOP_MS = 3_000;
 
+/** How long the object storage may take with what it was asked when the node stops. */
+const ARCHIVE_STOP_MS = 3_000;
+
 /** One running node. */
 export interface App {
   /** Base URL of the REST interface as it is bound; undefined without the role "api". */
@@ -291,7 +294,7 @@ async function compose(
   await recordingClient.recover();
   await recordingServer.start();
   await archive.start();
-  opened.push(() => archive.stop());
+  opened.push(() => atMost(ARCHIVE_STOP_MS, clock, archive.stop()));
   opened.push(() => recordingServer.stop());
 
   userAgent.attach({

@@ -83,9 +83,8 @@ export class Archive implements RecordingArchive {
     this.#sweeper = new Sweeper(options, (record) => this.#expire(record));
   }
 
-  /** Finishes what a dead process left, and looks after retention from now on. */
+  /** Finishes what a dead process left, and looks after retention from now on, both without being waited for. */
   async start(): Promise<void> {
-    await this.#finishDeletions();
     await this.#options.mover?.start();
     this.#sweeper.start(() => this.#finishDeletions());
   }

@@ -53,7 +53,7 @@ export class Mover {
     this.look();
   }
 
-  /** Ends after the recordings that are being moved. */
+  /** Ends after the requests that are under way. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -127,6 +127,8 @@ export class Mover {
       await files.removeLocal(sid);
       log.info({ recordingSid: sid, files: stored.length }, `a recording was moved to ${objects.name}`);
     } catch (error) {
+      // What was uploaded so far is gone on with at the next start.
+      if (this.#isStopped) return;
       const text = error instanceof Error ? error.message : String(error);
       const failures = attempts + 1;
       log.warn({ err: error, recordingSid: sid, failures }, "a recording could not be moved");
@@ -153,6 +155,7 @@ export class Mover {
           const { [file]: _, ...others } = progress;
           progress = upload === undefined ? others : { ...others, [file]: upload };
           await keeping.saveUploadProgress(sid, progress);
+          if (this.#isStopped) throw new Error("the node stops");
         },
       });
       stored.push({ file, octets, sha256, object });
