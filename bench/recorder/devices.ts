@@ -47,7 +47,16 @@ export async function startCallfork({ io }: CallforkOptions): Promise<
       "record",
       ...["--data-dir", folder, "--http-listen", "127.0.0.1:0", "--log-level", "error"],
       ...["--sip-listen", `tcp:127.0.0.1:${sipPort}`, "--rtp-address", "127.0.0.1"],
-      ...["--rtp-ports", "20000-31999", "--media-workers", "1", "--media-io", io, "--sip-maximum-load", "100"],
+      ...[
+        "--rtp-ports",
+        "20000-31999",
+        "--media-workers",
+        "1",
+        "--media-io",
+        io,
+        "--sip-maximum-load",
+        "100",
+      ],
     ],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
@@ -98,7 +107,10 @@ export async function startCallfork({ io }: CallforkOptions): Promise<
           await until(() => wavFiles(recordings).every((path) => isClosed(path)), 60_000);
         },
         files: async function* () {
-          for (const path of wavFiles(recordings)) yield readFileSync(path).subarray(58);
+          for (const path of wavFiles(recordings)) {
+            const file = readFileSync(path);
+            yield file.subarray(58, 58 + file.readUInt32LE(54));
+          }
         },
       };
     },

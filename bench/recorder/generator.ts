@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { writeRtpHeader } from "@callfork/protocol/rtp";
 import {
   fillPayload,
+  type Gap,
   type GeneratorMessage,
   PACKET_MS,
   PAYLOAD_BYTES,
@@ -12,7 +13,7 @@ import {
 } from "./traffic.ts";
 
 const RING = 4_096;
-/** Held up for longer than that, it goes on where it was: a storm to catch up is nothing that senders do. */
+/** Held up for longer than that, it leaves a gap: a storm to catch up is nothing that senders do. */
 const MAX_CATCH_UP_MS = 20;
 
 const tell = (message: GeneratorMessage): void => void process.send?.(message);
@@ -36,22 +37,38 @@ process.on("message", ({ ports, warmUpPackets, packets }: TrafficOrder) => {
   let startAt = performance.now() + 20;
   let number = 0;
   let worstLagMs = 0;
+  /** In gaps so far. */
+  let samples = 0;
+  const gaps: Gap[] = [];
   const tick = (): void => {
     const behindMs = performance.now() - startAt - number / perMs;
     if (number > warm) worstLagMs = Math.max(worstLagMs, behindMs);
-    if (behindMs > MAX_CATCH_UP_MS) startAt += behindMs;
+    if (behindMs > MAX_CATCH_UP_MS) {
+      startAt += behindMs;
+      const gap = Math.round(behindMs * 8);
+      samples += gap;
+      if (number > 0) gaps.push({ number, samples: gap });
+    }
     const due = Math.min(total, Math.floor((performance.now() - startAt) * perMs), number + RING);
     for (; number < due; number++) {
       if (number === warm) tell({ kind: "begin" });
       const stream = number % streams;
       const index = Math.floor(number / streams);
       const packet = ring[number % RING]!;
-      writeRtpHeader(packet, 0, index === 0, 0, index & 0xffff, (index * PAYLOAD_BYTES) >>> 0, stream + 1);
+      writeRtpHeader(
+        packet,
+        0,
+        index === 0,
+        0,
+        index & 0xffff,
+        (index * PAYLOAD_BYTES + samples) >>> 0,
+        stream + 1,
+      );
       fillPayload(packet, 12, stream, index);
       socket.send(packet, ports[stream]!, "127.0.0.1");
     }
     if (number < total) setTimeout(tick, 1);
-    else tell({ kind: "end", worstLagMs });
+    else tell({ kind: "end", worstLagMs, gaps });
   };
   setTimeout(tick, 20);
 });
