@@ -382,3 +382,28 @@ test("a stream that ceases keeps nothing back when it is drained", () => {
   assert.equal(timeline.length, 8 * 160);
   assert.equal(assembler.counters.late, 1);
 });
+
+test("reordering by 200 ms is undone whatever the packet time; what comes later than that is late", () => {
+  for (const packetMs of [10, 20, 30, 60]) {
+    const samples = 8 * packetMs;
+    const count = Math.ceil(2_000 / packetMs);
+    const sent = Array.from({ length: count }, (_, index) => ({
+      sequence: 100 + index,
+      timestamp: samples * index,
+      arrivalTime: packetMs * index,
+      payload: voice(index, samples),
+    }));
+    for (const [lateMs, late] of [
+      [200, 0],
+      [400, 1],
+    ] as const) {
+      const { push, finish } = track();
+      const slow = sent[10]!;
+      const arrivals = sent.map((one) =>
+        one === slow ? { ...one, arrivalTime: one.arrivalTime + lateMs } : one,
+      );
+      push(...arrivals.toSorted((a, b) => a.arrivalTime - b.arrivalTime || a.sequence - b.sequence));
+      assert.deepEqual([finish().late, packetMs], [late, packetMs], `${lateMs} ms late`);
+    }
+  }
+});
