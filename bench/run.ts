@@ -140,7 +140,7 @@ function line({ device, calls, coreShare, callsPerCore, traffic, files, kind }: 
   const lag = `generator at most ${traffic.worstLagMs.toFixed(1)} ms late${behind}`;
   const head = `${device}, ${calls}: ${(coreShare * 100).toFixed(1)} % of a core, ${callsPerCore.toFixed(0)} a core`;
   if (kind.startsWith("recorder")) {
-    return `${head}, ${files?.packets} packets in files, ${files?.wrong} of them wrong, ${lag}`;
+    return `${head}, ${files?.packets} packets in files, ${files?.lost} lost, ${files?.wrong} wrong, ${lag}`;
   }
   const { sent, relayed, forked, wrong, relayP99Ms } = traffic;
   return `${head}, lost ${sent - relayed} + ${sent - forked} of ${sent} + ${sent}, p99 ${relayP99Ms} ms, ${wrong} wrong, ${lag}`;

@@ -20,7 +20,7 @@ export interface Device {
   /** What its media workers say of themselves since the last time they were asked. */
   report(): Promise<DeviceReport | undefined>;
   /** Closes what was recorded and reads all of it; undefined for devices that record nothing. */
-  verify(): Promise<{ readonly packets: number; readonly wrong: number } | undefined>;
+  verify(): Promise<{ readonly packets: number; readonly lost: number; readonly wrong: number } | undefined>;
   stop(): Promise<void>;
 }
 
@@ -75,7 +75,7 @@ export async function startCallfork(
     verify: async () => {
       if (choice.records !== true) return undefined;
       child.send({ kind: "verify" });
-      return message<{ packets: number; wrong: number }>(child, "verified");
+      return message<{ packets: number; lost: number; wrong: number }>(child, "verified");
     },
     stop: () => end(child, "SIGTERM"),
   };

@@ -20,7 +20,7 @@ export interface Measurement {
   readonly heldBytes: number;
   readonly traffic: TrafficReport;
   /** Of a recorder: what its files hold. */
-  readonly files: { readonly packets: number; readonly wrong: number } | undefined;
+  readonly files: { readonly packets: number; readonly lost: number; readonly wrong: number } | undefined;
 }
 
 /** Words of the command line. */

@@ -103,11 +103,14 @@ export function aims(results: readonly Measurement[]): string {
     ["recorder-dgram", "≥ 500"],
   ] as const) {
     const value = figure(kind, 400, ({ callsPerCore }) => callsPerCore);
-    const wrong = of(kind, 400).reduce((sum, { files }) => sum + (files?.wrong ?? 0), 0);
+    const sum = (what: "lost" | "wrong"): number =>
+      of(kind, 400).reduce((total, { files }) => total + (files?.[what] ?? 0), 0);
     add(
       `two-stream recordings per core, ${kind === "recorder" ? "io_uring" : "dgram"}`,
       aim,
-      value === undefined ? undefined : `${value.toFixed(0)}, ${wrong} packets wrong in the files`,
+      value === undefined
+        ? undefined
+        : `${value.toFixed(0)}; of the packets in the files ${sum("wrong")} wrong, ${sum("lost")} lost`,
     );
   }
   const pauses = of("gso", 900).flatMap(({ workers }) => workers?.pausesMs ?? []);
