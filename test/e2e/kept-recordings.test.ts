@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { createHash, verify, X509Certificate } from "node:crypto";
+import { createHash, randomBytes, verify, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -191,6 +191,30 @@ test("a signed vCon of a recording carries its audio and is verified by its own 
   const { url, content_hash } = linked.dialog[0]!;
   assert.match(url, new RegExp(`/v1/Recordings/${sid}/Media.wav$`));
   assert.equal(content_hash, `sha512-${createHash("sha512").update(wav).digest("base64url")}`);
+});
+
+test("another master key: recordings are sealed anew at the start, and the old key opens nothing any more", async (t) => {
+  const dataDir = join(scratchFolder("rekeyed"), "data");
+  const [old, next] = [randomBytes(32).toString("hex"), randomBytes(32).toString("hex")];
+  const withKeys = (key: string, previous?: string): TestServerOptions => ({
+    dataDir,
+    env: {
+      ...sealing.env,
+      CALLFORK_SECRET_KEY: key,
+      ...(previous !== undefined && { CALLFORK_PREVIOUS_SECRET_KEYS: previous }),
+    },
+  });
+  const first = await TestServer.start(t, withKeys(old));
+  const { sid } = await recorded(t, first);
+  const path = `/v1/Recordings/${sid}/Media.wav`;
+  const wav = Buffer.from(await first.bytes(path));
+  await first.child.stop();
+  for (const options of [withKeys(next, old), withKeys(next)]) {
+    const server = await TestServer.start(t, options);
+    assert.ok(Buffer.from(await server.bytes(path)).equals(wav));
+    await server.child.stop();
+  }
+  await assert.rejects(TestServer.start(t, withKeys(old)), /SECRET_UNREADABLE|another master key/);
 });
 
 test("[R7866-12.4-2] pseudonyms instead of people, nothing from vendors, no documents", async (t) => {
