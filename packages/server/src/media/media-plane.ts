@@ -4,9 +4,9 @@ import { networkInterfaces } from "node:os";
 import type { MessagePort } from "node:worker_threads";
 import {
   createSystemClock,
+  HeldResources,
   isLocalAddress,
   localAddressFor,
-  newDescriptors,
   newPacketIoCounters,
   type PacketIoChoice,
   type PacketIoCounters,
@@ -387,7 +387,7 @@ class WorkerMediaPlane implements LocalMediaPlane {
 
   #startWorker(): Promise<MediaWorker> {
     const { log, silenceMs = DEFAULT_SILENCE_MS } = this.#options;
-    const settings = { silenceMs, io: this.#options.io ?? "auto", descriptors: newDescriptors() };
+    const settings = { silenceMs, io: this.#options.io ?? "auto", held: new HeldResources().table };
     return MediaWorker.start(settings, log, {
       onEvent: (event) => {
         if (event.kind !== "worker-lost") this.#emit(event.id, event);

@@ -1,5 +1,5 @@
 import { type MessagePort, Worker } from "node:worker_threads";
-import { closeDescriptors } from "../net/index.ts";
+import { giveBack, HeldResources } from "../net/index.ts";
 import type { Log } from "../observe/index.ts";
 import { MediaLostError } from "./errors.ts";
 import type { MediaEvent, MediaId } from "./types.ts";
@@ -58,7 +58,7 @@ export class MediaWorker {
     this.#worker.on("error", (error: unknown) => log.error({ error }, "a media worker failed"));
     this.#worker.on("exit", (exitCode) => {
       this.#gone = true;
-      closeDescriptors(settings.descriptors);
+      giveBack(new HeldResources(settings.held));
       const lost = new MediaLostError("the media worker is gone");
       failed(lost);
       for (const question of this.#questions.values()) question.reject(lost);

@@ -15,8 +15,8 @@ import type {
 export interface WorkerSettings {
   readonly silenceMs: number;
   readonly io: PacketIoChoice;
-  /** Shared: what the worker holds open that its end does not close. */
-  readonly descriptors: Int32Array<SharedArrayBuffer>;
+  /** The table of its `HeldResources`. */
+  readonly held: Int32Array<SharedArrayBuffer>;
 }
 
 /** Where a port pair is to be bound. */

@@ -1,6 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
-import { createPacketIo, createSrtpCiphers } from "../net/index.ts";
+import { createPacketIo, createSrtpCiphers, HeldResources } from "../net/index.ts";
 import { MediaEngine } from "./media-engine.ts";
 import type { WorkerCommand, WorkerReport, WorkerSettings } from "./worker-messages.ts";
 
@@ -10,7 +10,7 @@ const main = parentPort;
 const settings = workerData as WorkerSettings;
 const report = (message: WorkerReport): void => main.postMessage(message);
 
-const { io, refusal } = createPacketIo({ choice: settings.io, descriptors: settings.descriptors });
+const { io, refusal } = createPacketIo({ choice: settings.io, held: new HeldResources(settings.held) });
 const engine = new MediaEngine(
   {
     io,

@@ -2,9 +2,8 @@ export { createAddressFilter, isLoopback, numericAddress } from "./address-filte
 export { createSystemClock } from "./clock.ts";
 export {
   type ChosenPacketIo,
-  closeDescriptors,
   createPacketIo,
-  newDescriptors,
+  giveBack,
   type PacketIoChoice,
   type PacketIoOptions,
 } from "./create-packet-io.ts";
@@ -49,3 +48,4 @@ export type {
   SipTransports,
   Timer,
 } from "./types.ts";
+export { HeldResources } from "./uring/held-resources.ts";

@@ -28,7 +28,7 @@ export interface Kernel {
   register(ring: number, operation: number, argument: Address, count: number): number;
   /** Maps a ring's memory. The array is not valid after `unmap`. */
   map(descriptor: number, offset: number, length: number): Mapping | number;
-  unmap(mapping: Mapping): void;
+  unmap(address: bigint, length: number): void;
   socket(family: number, type: number): number;
   bind(descriptor: number, address: Address, length: number): number;
   /** getsockname(2), into room of the length at `lengthAt`. */
@@ -114,8 +114,8 @@ function bindKernel(koffi: Koffi): Kernel {
       const address = BigInt(at);
       return { address, bytes: koffi.view(address, length) };
     },
-    unmap: (mapping) => {
-      munmap(mapping.address, mapping.bytes.byteLength);
+    unmap: (address, length) => {
+      munmap(address, length);
     },
     socket: (family, type) => checked(socket(family, type, 0)),
     bind: (descriptor, address, length) => checked(bind(descriptor, address, length)),

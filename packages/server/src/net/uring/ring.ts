@@ -135,6 +135,11 @@ export class Ring {
     return (this.#tail - this.#ring[this.#sqHeadAt]!) >>> 0;
   }
 
+  /** Where the rings lie. */
+  get mappings(): readonly { readonly address: bigint; readonly length: number }[] {
+    return this.#mappings.map(({ address, bytes }) => ({ address, length: bytes.byteLength }));
+  }
+
   /**
    * The next entry to fill, all of whose words the caller writes up to `WORD.addressLength`.
    *
@@ -249,7 +254,7 @@ export class Ring {
     this.words = this.words.slice();
     this.#ring = this.#ring.slice();
     this.#completions = new Int32Array(this.#ring.buffer);
-    for (const mapping of this.#mappings) this.#kernel.unmap(mapping);
+    for (const { address, length } of this.mappings) this.#kernel.unmap(address, length);
     this.#kernel.close(this.descriptor);
   }
 

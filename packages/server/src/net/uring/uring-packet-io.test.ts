@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { createPacketIo } from "../create-packet-io.ts";
 import type { PacketIoHandlers } from "../packet-io.ts";
 import { testPacketIo, testPacketIoUnderLoad } from "../testing/packet-io-suite.ts";
 import { ListenError } from "../transport-error.ts";
 import { EAGAIN, EBADF, EBUSY, EINTR, EMFILE, ENOMEM, SOL_SOCKET } from "./abi.ts";
+import { HeldResources } from "./held-resources.ts";
 import { type Kernel, openKernel } from "./kernel.ts";
 import { probeUring } from "./probe.ts";
 import { UringPacketIo, type UringPacketIoOptions } from "./uring-packet-io.ts";
@@ -146,6 +147,19 @@ function testFaults(kernel: Kernel): void {
     assert.equal(io.counters.sent, 10);
   });
 
+  test("what a thread that died held of the system is given back by another", async () => {
+    const before = [descriptors(), rings()];
+    const held = new HeldResources();
+    const io = new UringPacketIo(kernel, { held });
+    await io.open(LOCALHOST, await freePort());
+    await io.open(LOCALHOST, await freePort());
+    assert.deepEqual([descriptors(), rings()], [before[0]! + 3, before[1]! + 2]);
+    // It was never attached: no turn of its own will touch the ring again.
+    new HeldResources(held.table).giveBack(kernel);
+    assert.deepEqual([descriptors(), rings()], before);
+    held.giveBack(kernel);
+  });
+
   for (const [name, errno] of Object.entries({ EPERM, ENOSYS, ENOMEM })) {
     test(`a kernel that answers ${name}: packets go by dgram, it says why, and nothing stays open`, async () => {
       const before = descriptors();
@@ -237,6 +251,11 @@ async function until(t: TestContext, happened: () => boolean): Promise<void> {
     t.signal.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/** Mapped rings of this process. */
+function rings(): number {
+  return readFileSync("/proc/self/maps", "utf8").split("anon_inode:[io_uring]").length - 1;
 }
 
 function descriptors(): number {

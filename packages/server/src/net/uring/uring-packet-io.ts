@@ -9,6 +9,7 @@ import {
 } from "../packet-io.ts";
 import { ListenError } from "../transport-error.ts";
 import * as abi from "./abi.ts";
+import { type HeldResources, MAX_PORTS } from "./held-resources.ts";
 import type { Kernel } from "./kernel.ts";
 import { BUFFER_STRIDE, PACKET_AT, ReceiveBuffers, SOURCE_AT } from "./receive-buffers.ts";
 import { Ring, WORD } from "./ring.ts";
@@ -25,8 +26,8 @@ export interface UringPacketIoOptions {
   readonly ringEntries?: { readonly submissions: number; readonly completions: number } | undefined;
   /** Ports are known to the ring by their place in its own table of files: see `UringAbilities`. */
   readonly fixedFiles?: boolean | undefined;
-  /** Descriptors that are open, −1 where none is: for whoever has to close them when this thread dies. */
-  readonly descriptors?: Int32Array | undefined;
+  /** Where it notes what has to be given back when this thread dies. */
+  readonly held?: HeldResources | undefined;
 }
 
 const RECEIVE_BUFFERS = 4096;
@@ -35,7 +36,6 @@ const SEND_BYTES = 1024 * 1024;
 const HOLD_BYTES = 1536;
 const HOLDS = 8192;
 const RING_ENTRIES = { submissions: 1024, completions: 16_384 };
-const MAX_PORTS = 16_384;
 /** A thread that has nothing to do looks up this often. */
 const MAX_WAIT_MS = 250;
 /** So many packets are worth a turn at once; fewer wait for company: 1 ms, or 2 while few come in that time. */
@@ -163,7 +163,7 @@ export class UringPacketIo implements PacketIo {
       ring.close();
       throw error;
     }
-    this.#note(-1, ring.descriptor);
+    options.held?.holdRing(ring.descriptor, ring.mappings);
   }
 
   attach(handlers: PacketIoHandlers): void {
@@ -189,7 +189,7 @@ export class UringPacketIo implements PacketIo {
       if (cause instanceof SystemCallError && SCARCE.has(cause.code)) this.counters.openFailed++;
       throw new ListenError(what, cause);
     }
-    this.#note(index, descriptor);
+    this.#options.held?.holdPort(index, descriptor);
     const port: Port = {
       index,
       descriptor,
@@ -339,8 +339,8 @@ export class UringPacketIo implements PacketIo {
     }
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#options.held?.forgetRing();
     this.#ring.close();
-    this.#forget(-1);
   }
 
   readonly #turn = (): void => {
@@ -564,7 +564,7 @@ export class UringPacketIo implements PacketIo {
       this.#closing.delete(port);
       const { index } = port;
       if (index < this.#fixedFiles) this.#ring.updateFile(index, -1);
-      this.#forget(index);
+      this.#options.held?.forgetPort(index);
       this.#kernel.close(port.descriptor);
       this.#ports[index] = undefined;
       this.#freeIndexes.push(index);
@@ -724,15 +724,6 @@ export class UringPacketIo implements PacketIo {
     const result = this.#kernel.setOption(socket, abi.SOL_UDP, abi.UDP_SEGMENT, 1000);
     this.#kernel.close(socket);
     return result >= 0;
-  }
-
-  #note(index: number, descriptor: number): void {
-    const table = this.#options.descriptors;
-    if (table !== undefined && index + 1 < table.length) table[index + 1] = descriptor;
-  }
-
-  #forget(index: number): void {
-    this.#note(index, -1);
   }
 
   #open(index: PortIndex): Port {
