@@ -76,6 +76,8 @@ export class Archive implements RecordingArchive {
   readonly #options: ArchiveOptions;
   readonly #sweeper: Sweeper;
   readonly #reconciler: Reconciler;
+  /** Deletions whose trouble has been told. */
+  readonly #told = new Set<string>();
 
   constructor(options: ArchiveOptions) {
     this.#options = options;
@@ -210,8 +212,12 @@ export class Archive implements RecordingArchive {
     for (const sid of await keeping.deletions()) {
       try {
         await this.#finishDeletion(sid);
+        this.#told.delete(sid);
       } catch (error) {
         log.error({ err: error, recordingSid: sid }, "a recording could not be deleted completely");
+        // Tried again every few minutes, told once.
+        if (this.#told.has(sid)) continue;
+        this.#told.add(sid);
         const reason = error instanceof Error ? error.message : String(error);
         alert("error", 98021, sid, `the recording is not deleted completely yet: ${reason}`);
       }
