@@ -9,8 +9,9 @@ export function packetReport(media: LocalMediaPlane, metrics: Metrics): () => Pr
     metrics.mediaWorkers(io, workers);
     for (const [name, count] of Object.entries(await media.packetCounters())) {
       const event = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-      metrics.mediaIoTotal.inc({ event }, Math.max(0, count - (reported.get(event) ?? 0)));
-      reported.set(event, count);
+      const before = reported.get(event) ?? 0;
+      metrics.mediaIoTotal.inc({ event }, Math.max(0, count - before));
+      reported.set(event, Math.max(before, count));
     }
   };
 }
