@@ -395,7 +395,7 @@ test("reordering by 200 ms is undone whatever the packet time; what comes later 
     }));
     for (const [lateMs, late] of [
       [200, 0],
-      [400, 1],
+      [400 + 11 * packetMs, 1],
     ] as const) {
       const { push, finish } = track();
       const slow = sent[10]!;

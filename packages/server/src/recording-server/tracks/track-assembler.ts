@@ -71,8 +71,12 @@ export interface TrackCounters {
   readonly ignored: number;
 }
 
-/** How long a packet may wait for an earlier one, by the arrivals: reordering by so much is undone. */
+/**
+ * How long a packet waits for an earlier one at least, by the arrivals, and for how many that come after it: reordering
+ * by so much is undone, also where the arrivals are noted late because the machine is busy.
+ */
 const REORDER_MS = 200;
+const REORDER_PACKETS = 10;
 /** And how many may wait, whatever a sender does. */
 const MAX_WAITING = 64;
 /** Two packets of a new source belong together within so many numbers. */
@@ -336,7 +340,8 @@ export class TrackAssembler {
   }
 
   #hasWaited(now: number): boolean {
-    return this.#waiting.length > MAX_WAITING || now - this.#waitingSince > REORDER_MS;
+    const { length } = this.#waiting;
+    return length > MAX_WAITING || (length > REORDER_PACKETS && now - this.#waitingSince > REORDER_MS);
   }
 
   /** Gives up on what is missing before the first packet that waits. */

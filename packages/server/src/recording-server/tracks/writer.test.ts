@@ -14,6 +14,7 @@ import type { Log } from "../../observe/index.ts";
 import { narrowbandFormat } from "./payload-format.ts";
 import { repairTrackFile } from "./track-file.ts";
 import { type OpenTrack, TrackWriter, type WrittenTrack } from "./writer.ts";
+import type { Heard } from "./writer-messages.ts";
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => quiet };
 
@@ -170,6 +171,36 @@ test("when the thread dies, it is told once, questions are answered and a new wr
   post(again, range(0, 50));
   await next.stop();
   assert.deepEqual(audioIn(join(folder, "b.wav")), expected(50), "stop closes what is open");
+});
+
+test("who listens hears every payload in order, with its place and what is missing; before and after nothing is told", async (t) => {
+  const writer = new TrackWriter(quiet, () => assert.fail("the writer died"));
+  t.after(() => writer.stop());
+  const track = opened(writer, join(freshFolder(t), "a"));
+  post(track, range(0, 30));
+  while ((await track.summary())!.packets < 30);
+  const heard: Heard[] = [];
+  const stop = track.listen((some) => void heard.push(...some));
+  // The last ones come when a gap has been given up: ten packets that wait, for 200 ms.
+  post(track, [...range(30, 40), ...range(45, 60)]);
+  while (heard.length < 26) await track.summary();
+  stop();
+  post(track, range(60, 80));
+  const summary = await track.close();
+  assert.equal(summary?.packets, 75);
+  assert.deepEqual(
+    heard.map((one) => ("silenceMs" in one ? `${one.silenceMs} ms` : one.timestamp / 160)),
+    [...range(30, 40), "100 ms", ...range(45, 60)],
+  );
+  for (const one of heard) {
+    if ("silenceMs" in one) continue;
+    const index = one.timestamp / 160;
+    assert.deepEqual(Uint8Array.from(one.payload), voice(index));
+    assert.deepEqual(
+      [one.format.codec, one.offsetMs, one.arrivalTime],
+      ["PCMU", 20 * index, 1_000_000 + 20 * index],
+    );
+  }
 });
 
 /** Writes packets in real time until it is killed, and says how many it has posted. */
