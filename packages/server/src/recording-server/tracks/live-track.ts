@@ -34,6 +34,8 @@ export interface WritingTrack {
   summary(): TrackSummary;
 }
 
+/** A stream has paused when so many flushes have come without a packet. */
+const IDLE_FLUSHES = 2;
 /** Samples that are looked at in a packet to tell whether it is silent: every so many. No tone has zeros just there. */
 const GLANCE = 13;
 /** −50 dB below full scale: below it is what a quiet line sounds like. */
@@ -61,7 +63,8 @@ export class LiveTrack implements WritingTrack, TrackSink {
   #failed = false;
   #unwritten = 0;
   #quiet = 0;
-  #isIdle = true;
+  /** Flushes since the last packet. */
+  #idleFlushes = 0;
   #hasStarted = false;
   #isAligned = false;
   #heard: Heard[] | undefined;
@@ -87,7 +90,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
 
   take(kind: "rtp" | "rtcp", packet: Uint8Array, arrivalTime: number): void {
     if (kind === "rtp") {
-      this.#isIdle = false;
+      this.#idleFlushes = 0;
       this.#assembler.push(packet, arrivalTime);
     } else this.#senderClock.take(packet, arrivalTime);
   }
@@ -159,11 +162,11 @@ export class LiveTrack implements WritingTrack, TrackSink {
   }
 
   flush(): void {
-    if (this.#isIdle) {
+    // One alone says little: packets may lie in a batch that a busy machine has not brought yet.
+    if (++this.#idleFlushes > IDLE_FLUSHES) {
       this.#assembler.drain();
       this.settle();
     }
-    this.#isIdle = true;
     this.#attempt(0, () => {
       this.#wav?.flush();
       this.#payloads?.flush();
