@@ -112,6 +112,11 @@ export class Fork implements PortOwner, TranscodedSink {
     });
   }
 
+  /** Looks at what a packet will need: see `MediaEngine.onBatch`. */
+  touch(): number {
+    return this.#dropped + (this.#stream?.packets ?? 0) + (this.#run?.dropped ?? 0);
+  }
+
   /** Copies one RTP packet of the leg: the region as it lies in the slab, payload from `start` to `end` within it. */
   forward(bytes: Uint8Array, at: number, start: number, end: number, now: number): void {
     const stream = this.#stream;

@@ -140,6 +140,18 @@ export class Leg implements PortOwner {
     return this.#packetTimeMs;
   }
 
+  /** Looks at what a packet of this leg will need, and at nothing of it: see `MediaEngine.onBatch`. */
+  touch(): number {
+    const inbound = this.#inbound;
+    const peer = this.#peer;
+    let sum = inbound.dropped + inbound.latch.remotePort + (inbound.received.current?.packets ?? 0);
+    for (const fork of this.inboundForks) sum += fork.touch();
+    if (peer === undefined) return sum;
+    sum += peer.#outbound.packets + peer.#inbound.latch.remotePort + this.#toPeer[0]!;
+    for (const fork of peer.outboundForks) sum += fork.touch();
+    return sum;
+  }
+
   onRtpPacket(batch: PacketBatch, index: number): void {
     const inbound = this.#inbound;
     const kind = inbound.classify(batch, index);
