@@ -3,15 +3,8 @@ import { resolve } from "node:path";
 import { err, ok, type Result } from "@callfork/protocol/text";
 import { Value } from "typebox/value";
 import { LineCounter, parseDocument } from "yaml";
-import {
-  contradictions,
-  derive,
-  flagOf,
-  NAMED_SETTINGS,
-  type NamedSetting,
-  NOT_IN_THIS_VERSION,
-  variableOf,
-} from "./settings.ts";
+import { contradictions, derive } from "./contradictions.ts";
+import { flagOf, NAMED_SETTINGS, type NamedSetting, NOT_IN_THIS_VERSION, variableOf } from "./settings.ts";
 import { nearest } from "./suggest.ts";
 import type { Config } from "./types.ts";
 
