@@ -89,7 +89,11 @@ describe("SIPp as recording client", { skip: without("sipp"), concurrency: 4 }, 
       await sipp.succeeded();
       const recording = await recordingOf(server, callId);
       assert.equal(recording.status, "completed");
-      assert.deepEqual(recording.warnings, []);
+      // The scenario names one session, and runs twice at a time.
+      assert.deepEqual(
+        recording.warnings.filter(({ code }) => code !== "TWIN_SESSION"),
+        [],
+      );
       assert.equal(recording.source.transport, transport);
       assert.deepEqual(recording.participants.map(({ aor, name }) => [aor, name]).sort(), [
         ["sip:alice@example.com", "Alice"],
