@@ -50,7 +50,7 @@ async function refusal(server: TestServer, method: string, path: string): Promis
 
 const sealing: TestServerOptions = { env: { CALLFORK_RECORDINGS_ENCRYPTION: "true" } };
 
-test("[R7866-12.4-1] an encrypted recording: heard through the server, opaque on the disk, found, held, deleted", async (t) => {
+test("[R7245-5-2] [R7866-12.4-1] an encrypted recording: heard through the server, opaque on the disk, found, held, deleted", async (t) => {
   const server = await TestServer.start(t, sealing);
   const recording = await recorded(t, server);
   const path = `/v1/Recordings/${recording.sid}`;
@@ -217,7 +217,7 @@ test("another master key: recordings are sealed anew at the start, and the old k
   await assert.rejects(TestServer.start(t, withKeys(old)), /SECRET_UNREADABLE|another master key/);
 });
 
-test("[R7866-12.4-2] pseudonyms instead of people, nothing from vendors, no documents", async (t) => {
+test("[R7865-10-2] [R7866-12.4-2] pseudonyms instead of people, nothing from vendors, no documents", async (t) => {
   const env = { CALLFORK_RECORDINGS_PARTICIPANTS: "hash", CALLFORK_RECORDINGS_EXTENSION_DATA: "drop" };
   const server = await TestServer.start(t, { env });
   const recording = await recorded(t, server);

@@ -37,7 +37,7 @@ async function outcomes(
   return found;
 }
 
-test("a recorder that knows its clients by certificate alone takes the one it names, from an address that may not record", {
+test("[R6341-025] a recorder that knows its clients by certificate alone takes the one it names, from an address that may not record", {
   skip: NO_OPENSSL,
 }, async (t) => {
   const own = owned(t);
@@ -87,7 +87,7 @@ test("a recorder that knows its clients by certificate alone takes the one it na
   await recordedBothVoices(recorder);
 });
 
-test("a recorder that asks by digest takes our recording client's Username and Password, and no others", async (t) => {
+test("[R6341-025] a recorder that asks by digest takes our recording client's Username and Password, and no others", async (t) => {
   const own = owned(t);
   const recorder = await TestServer.start(own, {
     command: "record",

@@ -139,7 +139,7 @@ test("[V-19] without metadata and Cisco's marks: who is asserted, else From, and
   await world.hangUp(asserted.dialog!);
 });
 
-test("[V-11] one mixed line has all who send on it, and the streams they are", async (t) => {
+test("[R7866-8.3.2-3] [V-11] one mixed line has all who send on it, and the streams they are", async (t) => {
   const world = await RecorderWorld.start(t);
   const [session, mix, alice, bob] = [newId(), newId(), newId(), newId()];
   const person = (id: string, name: string) =>
@@ -255,6 +255,33 @@ test("[V-18] [V-28] [V-30] other tags beside siprec, large numbers as labels, th
     [
       [labels[0], [cast.alice]],
       [labels[1], [cast.bob]],
+    ],
+  );
+});
+
+test("[R8068-X-1] the slips of RFC 8068's samples: a type in capitals, parts without disposition, H.264 for H264", async (t) => {
+  const world = await RecorderWorld.start(t);
+  const cast = newCast();
+  const lines = [
+    { label: "inbound" },
+    { label: "outbound", port: 4_002, kind: "video", formats: "97", attributes: ["rtpmap:97 H.264/90000"] },
+  ];
+  const part = (type: string, octets: string) => `--b1\r\nContent-Type: ${type}\r\n\r\n${octets}\r\n`;
+  const octets = part("application/SDP", sdp(lines)) + part("application/rs-metadata+xml", completeXml(cast));
+  const invited = await world.invite(raw(`${octets}--b1--\r\n`), {
+    headers: [
+      ["Require", "siprec"],
+      ["Accept", "application/SDP, application/rs-metadata, application/rs-metadata-request"],
+    ],
+  });
+  assert.equal(invited.response?.status, 200);
+  assert.match(answerText(invited.answer), /^m=video [1-9]\d* RTP\/AVP 97\r$/m);
+  const row = await world.hangUp(invited.dialog!);
+  assert.deepEqual(
+    row.tracks.map(({ label, senders }) => [label, senders]),
+    [
+      ["inbound", [cast.alice]],
+      ["outbound", [cast.bob]],
     ],
   );
 });

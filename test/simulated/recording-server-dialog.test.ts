@@ -419,6 +419,32 @@ test("[R7866-9.2-2] [R7866-9.2-3] [R7866-9.2-4] [R9806-2-2] a partial document w
   );
 });
 
+test("[V-29] [R3261-12.2.1-3] a client that never answers the request for a snapshot is recorded on", async (t) => {
+  const world = await RecorderWorld.start(t);
+  let asked = 0;
+  const partial = recordingXml("partial", `<session session_id="${newId()}"/>`);
+  const { dialog } = await world.invite(body(sdpPart(sdp([INBOUND])), metadataPart(partial)), {
+    headers: [
+      ["Require", "siprec"],
+      ["Allow", "INVITE, ACK, BYE, UPDATE"],
+    ],
+    handlers: {
+      onUpdate: () => {
+        asked++;
+        return new Promise(() => {});
+      },
+    },
+  });
+  await world.until(() => asked > 0, "the request for a snapshot");
+  await world.world.clock.advance(40_000); // Timer F ends it after 32 s
+  await world.until(() => world.onlyRow.warnings.some(({ code }) => code === "SNAPSHOT_REFUSED"));
+  assert.ok(!world.world.wire.some((line) => line.startsWith("BYE")));
+  assert.equal(world.recorder.liveCount, 1);
+  assert.equal(await update(world, dialog!, metadataPart(completeXml(newCast()))), 200);
+  const row = await world.hangUp(dialog!);
+  assert.equal(row.participants.length, 2);
+});
+
 test("a client that does not list UPDATE in Allow is not asked for a snapshot", async (t) => {
   const world = await RecorderWorld.start(t);
   const partial = recordingXml("partial", `<session session_id="${newId()}"/>`);
@@ -433,7 +459,7 @@ test("a client that does not list UPDATE in Allow is not asked for a snapshot", 
   await world.hangUp(dialog!);
 });
 
-test("[R8068-3.4.1] a re-INVITE with metadata and no offer gets an offer in its 200, and the answer in the ACK counts", async (t) => {
+test("[R7866-7.2-4] [R8068-3.4.1] a re-INVITE with metadata and no offer gets an offer of the same lines in its 200, and the answer in the ACK counts", async (t) => {
   const world = await RecorderWorld.start(t);
   const cast = newCast();
   const { dialog } = await world.record(cast);
@@ -456,6 +482,11 @@ test("[R8068-3.4.1] a re-INVITE with metadata and no offer gets an offer in its 
   );
   assert.equal(response.status, 200);
   assert.match(offered, /a=label:inbound\r\na=recvonly/);
+  assert.deepEqual(
+    [...offered.matchAll(/^a=label:(.*)\r$/gm)].map(([, label]) => label),
+    ["inbound", "outbound"],
+  );
+  assert.equal(offered.match(/^m=/gm)?.length, 2, "no line is added");
   const paused = () => [...world.media.receivers.values()].map(({ payloadTypes }) => payloadTypes.length > 0);
   await world.until(() => !paused()[0]!, "the pause of the ACK's answer");
   assert.deepEqual(paused(), [false, true]);

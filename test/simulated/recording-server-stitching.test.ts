@@ -54,7 +54,7 @@ async function newest(world: RecorderWorld, count: number): Promise<RecordingRec
   return rows[0]!;
 }
 
-test("a new INVITE for each change of parties: the same session is one call", async (t) => {
+test("[V-31] a new INVITE for each change of parties: the same session is one call", async (t) => {
   const world = await RecorderWorld.start(t);
   const cast = newCast();
   const first = await record(world, document(cast));
@@ -128,7 +128,7 @@ test("what shares nothing, or ended long ago, is a call of its own", async (t) =
   assert.ok([...world.store.rows.values()].every(({ partOf }) => partOf === undefined));
 });
 
-test("a session that is sent twice within two seconds is marked, or refused by policy; later it is another part", async (t) => {
+test("[V-31] a session that is sent twice within two seconds is marked, or refused by policy; later it is another part", async (t) => {
   for (const twins of ["keep", "refuse"] as const) {
     const world = await RecorderWorld.start(t, { twins });
     const cast = newCast();

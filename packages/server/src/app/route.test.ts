@@ -52,7 +52,7 @@ test("[R7866-6.1.1-5] a node that does not record refuses what requires siprec w
   assert.equal(destination("sip:100@192.0.2.1", undefined, ["recorder"]), "404");
 });
 
-test("[R3261-11.2-3] OPTIONS to the recorder tells its real capacity, to anybody else that of calls", () => {
+test("[V-31] [R3261-11.2-3] OPTIONS to the recorder tells its real capacity, to anybody else that of calls", () => {
   const answer = (
     uri: string,
     refusal: RecordingServer["refusal"],

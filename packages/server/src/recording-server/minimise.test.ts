@@ -48,7 +48,7 @@ test("[R7866-12.4-2] pseudonyms keep who is the same, and nothing of who it is",
   assert.notEqual(other.participants[0]?.aor, aors[0]);
 });
 
-test("[R7866-12.4-2] what is to be dropped is not there", () => {
+test("[R7865-10-2] [R7866-12.4-2] what is to be dropped is not there", () => {
   const dropped = minimise(RECORD, { ...KEEP, participants: "drop", extensionData: "drop" });
   assert.doesNotMatch(JSON.stringify(dropped), /alice|bob|carol|5550100/i);
   assert.deepEqual(dropped.extensionData, {});

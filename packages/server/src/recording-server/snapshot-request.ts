@@ -10,7 +10,8 @@ import type { Warnings } from "./warnings.ts";
 
 /**
  * Asks the recording client for a complete document when the state looks lost: once, by UPDATE and nothing else, and
- * only when the peer takes UPDATE (RFC 7866 §9.2). The document comes in a request of its own.
+ * only when the peer takes UPDATE (RFC 7866 §9.2). The document comes in a request of its own. A client that leaves the
+ * request unanswered is recorded on: its audio is worth more than its metadata.
  */
 export class SnapshotRequest {
   readonly #dialog: SipDialog;
@@ -43,9 +44,11 @@ export class SnapshotRequest {
       disposition: RECORDING_SESSION_DISPOSITION,
       bytes: utf8Encode(writeSnapshotRequest({ reason: "MetadataIncomplete" })),
     };
-    this.#dialog.update({ body }).then(
-      ({ status }) => {
-        if (status >= 300) this.#warnings.add("SNAPSHOT_REFUSED", `a snapshot was refused with ${status}`);
+    this.#dialog.update({ body, mayGoUnanswered: true }).then(
+      ({ status, headers }) => {
+        if (status < 300) return;
+        const told = headers.has("Via") ? `was refused with ${status}` : "got no answer";
+        this.#warnings.add("SNAPSHOT_REFUSED", `the request for a snapshot ${told}`);
       },
       (error: unknown) => this.#log.warn({ err: error }, "a snapshot could not be asked for"),
     );

@@ -60,7 +60,7 @@ async function update(owner: InviteDialog, options: ReinviteOptions): Promise<Si
       if (response.status < 200) return;
       if (response.status < 300) owner.modified(response, options.body);
       resolve(response);
-      owner.checkFatal(response);
+      if (response.status === 481 || !options.mayGoUnanswered) owner.checkFatal(response);
     };
     owner
       .outgoing("UPDATE", options, {

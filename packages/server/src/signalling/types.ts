@@ -159,6 +159,11 @@ export interface DialogRequestOptions {
    */
   readonly renewBody?: () => SipBody;
   readonly headers?: readonly HeaderLine[];
+  /**
+   * For UPDATE: without any answer (408, a way that failed) the dialog goes on all the same, against the SHOULD of
+   * RFC 3261 §12.2.1.2. For what is asked of peers that may not know how to answer; 481 ends the dialog as ever.
+   */
+  readonly mayGoUnanswered?: boolean;
 }
 
 export interface ReinviteOptions extends DialogRequestOptions {
