@@ -32,6 +32,8 @@ interface Result {
   readonly coreShare: number;
   readonly perCore: number;
   readonly kilobytesEach: number | undefined;
+  /** Of the whole process, under load. */
+  readonly residentBytes: number;
   readonly writesPerSecond: number;
   readonly kilobytesPerSecond: number;
   /** Undefined: not looked at. */
@@ -60,9 +62,11 @@ for (const count of counts) {
   }
 }
 console.log(`
-| Device | recordings | share of a core | recordings/core | KB each | writes/s | KB/s written | files | wrong | generator late, ms |
-|---|---|---|---|---|---|---|---|---|---|`);
+| Device | recordings | share of a core | recordings/core | KB each | RSS, MB | writes/s | KB/s written | files | wrong | generator late, ms |
+|---|---|---|---|---|---|---|---|---|---|---|`);
 for (const result of results) console.log(row(result));
+const slope = kilobytesOfOneMore(results.filter(({ device }) => device.startsWith("callfork")));
+if (slope !== undefined) console.log(`\nOne more recording: ${slope.toFixed(0)} KB of RSS`);
 if (results.some(({ wrong }) => wrong > 0)) process.exitCode = 1;
 
 async function measure(kind: string, count: number): Promise<Result> {
@@ -99,6 +103,7 @@ async function measure(kind: string, count: number): Promise<Result> {
       coreShare,
       perCore: count / coreShare,
       kilobytesEach: idle && (after.residentBytes - idle.residentBytes) / 1_000 / count,
+      residentBytes: after.residentBytes,
       writesPerSecond: ((after.writes - before.writes) * 1_000) / elapsedMs,
       kilobytesPerSecond: (after.writtenBytes - before.writtenBytes) / elapsedMs,
       worstLagMs,
@@ -149,15 +154,25 @@ function message<K extends GeneratorMessage["kind"]>(
   });
 }
 
+/** Least squares over all runs: what threads and their young generations take once is in none of it. */
+function kilobytesOfOneMore(runs: readonly Result[]): number | undefined {
+  const mean = (of: (run: Result) => number) => runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
+  const [recordings, bytes] = [mean((run) => run.recordings), mean((run) => run.residentBytes)];
+  const spread = mean((run) => (run.recordings - recordings) ** 2);
+  if (!(spread > 0)) return undefined;
+  return mean((run) => (run.recordings - recordings) * (run.residentBytes - bytes)) / spread / 1_000;
+}
+
 function row(result: Result): string {
-  const { device, recordings, coreShare, perCore, kilobytesEach, writesPerSecond, kilobytesPerSecond } =
-    result;
+  const { device, recordings, coreShare, perCore, kilobytesEach, residentBytes } = result;
+  const { writesPerSecond, kilobytesPerSecond } = result;
   const cells = [
     device,
     recordings,
     `${(coreShare * 100).toFixed(1)} %`,
     perCore.toFixed(0),
     kilobytesEach?.toFixed(0) ?? "–",
+    (residentBytes / 1e6).toFixed(0),
     writesPerSecond.toFixed(0),
     kilobytesPerSecond.toFixed(0),
     result.files ?? "–",

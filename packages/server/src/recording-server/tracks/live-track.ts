@@ -22,7 +22,7 @@ export interface LiveTrackEvents {
 export interface WritingTrack {
   addFormats(formats: readonly PayloadFormat[]): void;
   bind(rtpPort: number): void;
-  /** One packet; `packet` is a view that stays as it is. */
+  /** One packet; `packet` is a view that stays as it is until `settle` has been called. */
   take(kind: "rtp" | "rtcp", packet: Uint8Array, arrivalTime: number): void;
   /** After the packets of a batch. */
   settle(): void;

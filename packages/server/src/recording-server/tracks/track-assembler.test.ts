@@ -60,7 +60,11 @@ function track(): {
     assembler,
     timeline,
     push: (...sent) => {
-      for (const each of sent) assembler.push(packet(each), each.arrivalTime);
+      for (const each of sent) {
+        const bytes = packet(each);
+        assembler.push(bytes, each.arrivalTime);
+        bytes.fill(0xee); // the caller's memory again
+      }
     },
     finish: () => {
       assembler.finish();

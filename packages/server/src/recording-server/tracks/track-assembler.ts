@@ -183,7 +183,7 @@ export class TrackAssembler {
   }
 
   /**
-   * @param packet - a whole RTP packet; kept (as a view) until it is written
+   * @param packet - a whole RTP packet; the caller's again when this returns: what has to wait is copied
    * @param arrivalTime - epoch milliseconds
    */
   push(packet: Uint8Array, arrivalTime: number): void {
@@ -275,7 +275,7 @@ export class TrackAssembler {
       this.#continue(item);
     } else {
       this.#dropStranger();
-      this.#stranger = item;
+      this.#stranger = keep(item);
     }
   }
 
@@ -299,7 +299,7 @@ export class TrackAssembler {
     this.#lastArrival = item.arrivalTime;
     this.#firstArrival ??= item.arrivalTime;
     this.#waitingSince = item.arrivalTime;
-    this.#waiting.push(item);
+    this.#waiting.push(keep(item));
   }
 
   /** What came first in sequence is known now: ties its timestamp to the timeline. */
@@ -322,7 +322,7 @@ export class TrackAssembler {
     if (at === 0) this.#waitingSince = item.arrivalTime;
     while (at > 0 && sequenceDelta(item.sequence, this.#waiting[at - 1]!.sequence) < 0) at--;
     if (at > 0 && this.#waiting[at - 1]!.sequence === item.sequence) this.#duplicates++;
-    else this.#waiting.splice(at, 0, item);
+    else this.#waiting.splice(at, 0, keep(item));
   }
 
   #release(now: number): void {
@@ -448,4 +448,9 @@ export class TrackAssembler {
     const from = this.#isSettling ? this.#waiting[0]!.sequence : this.#nextSequence;
     return sequenceDelta(last.sequence, from) + 1;
   }
+}
+
+/** The payload of what waits is its own: its packet's memory is given back. */
+function keep(item: Waiting): Waiting {
+  return { ...item, payload: item.payload.slice() };
 }

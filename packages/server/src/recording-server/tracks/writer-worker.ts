@@ -127,6 +127,8 @@ function read(batch: unknown): void {
     if (tracks.size <= FEW_TRACKS) track.flush();
   }
   touched.clear();
+  // At once: left to the collector, seconds of everybody's audio would lie here.
+  batch.transfer(0);
 }
 
 /** Commands and batches come over different ports: one that was sent before a batch may be read after it. */
