@@ -141,9 +141,13 @@ export class RealRecorder {
 
   /** Resolves when so many packets have been written. */
   async heard(sid: string, packets: readonly number[]): Promise<void> {
+    const deadline = performance.now() + 20_000;
     for (;;) {
       const { tracks } = (await this.recorder.library.find(ACCOUNT, sid))!;
       if (packets.every((count, at) => tracks[at]!.packets >= count)) return;
+      if (performance.now() > deadline) {
+        throw new Error(`of ${packets} packets ${tracks.map((track) => track.packets)} were written`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

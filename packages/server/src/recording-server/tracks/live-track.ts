@@ -133,7 +133,8 @@ export class LiveTrack implements WritingTrack, TrackSink {
     if (this.#keys.pending) this.#finishKey();
     if (isG711(format.codec) && isSilent(payload, format.codec)) this.#quiet += ticks;
     this.#heard?.push({
-      payload,
+      // A view would be posted with the whole batch behind it.
+      payload: payload.slice(),
       format,
       timestamp: packet.timestamp,
       arrivalTime: packet.arrivalTime,
