@@ -218,6 +218,11 @@ export class MediaLines {
     if (this.#isClosed) void this.close();
   }
 
+  /** Resolves when whatever was committed can be received: the answer may go out. */
+  async ready(): Promise<void> {
+    await Promise.all([...this.#onLine.values()].map((track) => track.ready()));
+  }
+
   /** The offer is refused after all. */
   async abandon({ opened }: PreparedOffer): Promise<void> {
     this.#offerAnswer.refused("local");

@@ -176,6 +176,11 @@ export class RecordedTrack {
     this.#setWatch();
   }
 
+  /** Resolves when the media worker has carried out what `connect` asked for: then no packet is too early. */
+  async ready(): Promise<void> {
+    if (!this.isEnded) await this.#options.media.stats(this.port.id);
+  }
+
   /** Counters as of now; those of the end after `close`. With the writer gone: what was last known. */
   async summary(): Promise<TrackSummary | undefined> {
     if (this.isEnded) await this.#closing;

@@ -184,6 +184,7 @@ export class Recording {
     // Acknowledged means durable: row and document are on the disk before the 200 goes out.
     await this.#house.store.saveRecording(this.#build(undefined, new Map()));
     if (metadata?.version !== undefined) await this.#house.documents.add(metadata.version);
+    await this.#lines.ready();
     if (this.#state !== "Answering") return "canceled";
     if (this.#cut !== undefined) {
       const message = "the recorder is being stopped, or its writer died";
@@ -275,7 +276,10 @@ export class Recording {
       if (prepared !== undefined) await this.#lines.abandon(prepared);
       return { status: 500 };
     }
-    if (prepared !== undefined) this.#lines.commit(prepared);
+    if (prepared !== undefined) {
+      this.#lines.commit(prepared);
+      await this.#lines.ready();
+    }
     if (metadata !== undefined) {
       this.#metadata.commit(metadata);
       void this.#steps.add(async () => {
