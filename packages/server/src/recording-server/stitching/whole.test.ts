@@ -147,7 +147,7 @@ test("whatever the parts: every track is there once, and no two on a channel ove
             continue;
           assert.notEqual(other.recordingSid, one.recordingSid);
           const isOverlap = one.startOffsetMs + one.durationMs > other.startOffsetMs + 1_000;
-          assert.ok(!isOverlap || other.startOffsetMs === one.startOffsetMs, "overlap on a channel");
+          assert.ok(!isOverlap, "overlap on a channel");
         }
       }
     }),

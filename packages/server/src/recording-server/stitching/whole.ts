@@ -67,26 +67,44 @@ export function wholeOf(recordings: readonly RecordingRecord[]): Whole {
 /** A second of overlap is the seam of a change of parties, not two people. */
 const SEAM_MS = 1_000;
 
+interface Lane {
+  readonly label: string;
+  readonly taken: { readonly startMs: number; readonly endMs: number }[];
+}
+
 function placed(parts: readonly RecordingRecord[], startTime: number): readonly WholeTrack[] {
-  const lanes: { readonly label: string; endMs: number }[] = [];
+  const lanes: Lane[] = [];
   const found: WholeTrack[] = [];
   for (const part of parts) {
     if (isTwin(part)) continue;
     const shift = part.startTime - startTime;
     // Within one part every track has a channel of its own.
-    const taken = new Set<number>();
+    const own = new Set<Lane>();
     for (const track of part.tracks) {
-      const startOffsetMs = track.startOffsetMs + shift;
-      let channel = lanes.findIndex(
-        ({ label, endMs }, at) => label === track.label && !taken.has(at) && endMs <= startOffsetMs + SEAM_MS,
+      const startMs = track.startOffsetMs + shift;
+      const endMs = startMs + track.durationMs;
+      let lane = lanes.find(
+        (one) => one.label === track.label && !own.has(one) && isFree(one, startMs, endMs),
       );
-      if (channel < 0) channel = lanes.push({ label: track.label, endMs: 0 }) - 1;
-      taken.add(channel);
-      lanes[channel]!.endMs = startOffsetMs + track.durationMs;
-      found.push({ ...track, startOffsetMs, recordingSid: part.sid, channel });
+      if (lane === undefined) {
+        lane = { label: track.label, taken: [] };
+        lanes.push(lane);
+      }
+      own.add(lane);
+      lane.taken.push({ startMs, endMs });
+      found.push({ ...track, startOffsetMs: startMs, recordingSid: part.sid, channel: lanes.indexOf(lane) });
     }
   }
   return found.sort((a, b) => a.channel - b.channel || a.startOffsetMs - b.startOffsetMs);
+}
+
+/** Whichever begins later begins at the end of the other, or next to it. */
+function isFree({ taken }: Lane, startMs: number, endMs: number): boolean {
+  return taken.every((other) => {
+    if (startMs < other.startMs) return endMs <= other.startMs + SEAM_MS;
+    if (startMs > other.startMs) return other.endMs <= startMs + SEAM_MS;
+    return endMs <= other.startMs + SEAM_MS && other.endMs <= startMs + SEAM_MS;
+  });
 }
 
 /** The same session, sent twice: what it holds is there already. */
