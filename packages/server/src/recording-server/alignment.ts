@@ -17,13 +17,8 @@ export interface TrackStart {
  * How much later than the first each track began, in milliseconds; a track without packets began with the first.
  *
  * By the sender's clock when all tracks that have packets have it from one source: what the network did on the way has
- * no say then. Otherwise by arrival, for all of them alike: two clocks are never mixed.
+ * no say then, and `isBySender` says so. Otherwise by arrival, for all of them alike: two clocks are never mixed.
  */
-export function startOffsets(tracks: readonly TrackStart[]): readonly number[] {
-  return align(tracks).offsets;
-}
-
-/** The offsets, and whether they are by the sender's clock. */
 export function align(tracks: readonly TrackStart[]): {
   readonly offsets: readonly number[];
   readonly isBySender: boolean;

@@ -71,7 +71,6 @@ export const ENTER_EXT_ARG = 1 << 3;
 export const GETEVENTS_ARG_BYTES = 24;
 
 export const REGISTER_FILES2 = 13;
-export const REGISTER_FILES_UPDATE2 = 14;
 export const RSRC_REGISTER_SPARSE = 1 << 0;
 export const REGISTER_PBUF_RING = 22;
 /** struct io_uring_buf: address (64), length (32), number (16), reserved (16); the ring's tail lies in the first one's reserved field. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatRtcp, ntpFromEpochMs, SDES_CNAME, writeRtpHeader } from "@callfork/protocol/rtp";
 import { SeededRandom } from "@callfork/testkit";
-import { align, startOffsets } from "../alignment.ts";
+import { align } from "../alignment.ts";
 import { trackClocks } from "../reading/track-clock.ts";
 import { narrowbandFormat } from "./payload-format.ts";
 import { SenderClock } from "./sender-clock.ts";
@@ -76,7 +76,7 @@ function play(scene: Scene, seed: number): TrackCounters {
 
 /** How far apart the last samples of tracks are that ended at one instant. */
 function apartAtEnd(tracks: readonly TrackCounters[]): number {
-  const offsets = startOffsets(
+  const { offsets } = align(
     tracks.map(({ firstPacketTime, senderStart }) => ({ firstPacketTime, senderStart, mediaHost: null })),
   );
   const ends = tracks.map(({ samples }, at) => Math.round(offsets[at]!) + samples / 8);
