@@ -6,6 +6,7 @@ import { isG711, type PayloadFormat } from "./payload-format.ts";
 import { SenderClock } from "./sender-clock.ts";
 import { type PlacedPacket, TrackAssembler, type TrackSink } from "./track-assembler.ts";
 import { TrackFile, type TrackFormat } from "./track-file.ts";
+import { WriteGuard } from "./write-guard.ts";
 import type { Digit, Heard, TrackPlan, TrackSummary } from "./writer-messages.ts";
 
 /** What a track tells whoever opened it. */
@@ -53,6 +54,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
   readonly #assembler: TrackAssembler;
   readonly #senderClock: SenderClock;
   readonly #tell: LiveTrackEvents;
+  readonly #writes: WriteGuard;
   readonly #codecs: string[] = [];
   readonly #files: string[] = [];
   readonly #keys = new TelephoneEventReceiver();
@@ -60,8 +62,6 @@ export class LiveTrack implements WritingTrack, TrackSink {
   #wav: TrackFile | undefined;
   #payloads: PayloadFile | undefined;
   #lastFormat: PayloadFormat | undefined;
-  #failed = false;
-  #unwritten = 0;
   #quiet = 0;
   /** Flushes since the last packet. */
   #idleFlushes = 0;
@@ -72,6 +72,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
   constructor(plan: TrackPlan, tell: LiveTrackEvents) {
     this.#plan = plan;
     this.#tell = tell;
+    this.#writes = new WriteGuard((message) => tell.onFailed(message));
     this.addFormats(plan.formats);
     this.#senderClock = new SenderClock(plan.clockRateHz);
     this.#assembler = new TrackAssembler({
@@ -140,7 +141,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
       arrivalTime: packet.arrivalTime,
       offsetMs: this.#ms(position),
     });
-    this.#attempt(payload.length, () => {
+    this.#writes.attempt(payload.length, () => {
       if (this.#payloads === undefined && isG711(format.codec)) {
         const law = format.codec === "PCMU" ? "mulaw" : "alaw";
         this.#openWav(law).append(payload, law);
@@ -150,7 +151,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
 
   silence(ticks: number): void {
     this.#heard?.push({ silenceMs: this.#ms(ticks) });
-    this.#attempt(ticks, () => this.#wav?.silence(ticks));
+    this.#writes.attempt(ticks, () => this.#wav?.silence(ticks));
   }
 
   event(payload: Uint8Array, { timestamp, payloadType }: PlacedPacket, position: number): void {
@@ -168,7 +169,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
       this.#assembler.drain();
       this.settle();
     }
-    this.#attempt(0, () => {
+    this.#writes.attempt(0, () => {
       this.#wav?.flush();
       this.#payloads?.flush();
     });
@@ -179,8 +180,8 @@ export class LiveTrack implements WritingTrack, TrackSink {
     this.#finishKey();
     this.settle();
     for (const file of [this.#wav, this.#payloads]) {
-      if (this.#failed) abandon(file);
-      else this.#attempt(0, () => file?.close());
+      if (this.#writes.failed) abandon(file);
+      else this.#writes.attempt(0, () => file?.close());
     }
     this.#wav = undefined;
     this.#payloads = undefined;
@@ -192,7 +193,7 @@ export class LiveTrack implements WritingTrack, TrackSink {
       codecs: [...this.#codecs],
       files: [...this.#files],
       quietSamples: this.#quiet,
-      unwritten: this.#unwritten,
+      unwritten: this.#writes.unwritten,
     };
   }
 
@@ -246,20 +247,6 @@ export class LiveTrack implements WritingTrack, TrackSink {
 
   #ms(ticks: number): number {
     return (ticks * 1_000) / this.#plan.clockRateHz;
-  }
-
-  #attempt(octets: number, write: () => void): void {
-    if (this.#failed) {
-      this.#unwritten += octets;
-      return;
-    }
-    try {
-      write();
-    } catch (error) {
-      this.#failed = true;
-      this.#unwritten += octets;
-      this.#tell.onFailed(error instanceof Error ? error.message : String(error));
-    }
   }
 }
 

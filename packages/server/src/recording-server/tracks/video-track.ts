@@ -11,6 +11,7 @@ import {
 import { abandon, type LiveTrackEvents, type WritingTrack } from "./live-track.ts";
 import type { PayloadFormat } from "./payload-format.ts";
 import { PcapFile } from "./pcap-file.ts";
+import { WriteGuard } from "./write-guard.ts";
 import type { TrackPlan, TrackSummary } from "./writer-messages.ts";
 
 /** One line that is no audio: its packets as they came, RTCP between them, in a capture file. */
@@ -18,12 +19,11 @@ export class VideoTrack implements WritingTrack {
   readonly #plan: TrackPlan;
   readonly #formats = new Map<number, PayloadFormat>();
   readonly #tell: LiveTrackEvents;
+  readonly #writes: WriteGuard;
   readonly #codecs: string[] = [];
   #rtpPort = 0;
   #file: PcapFile | undefined;
   #hasFile = false;
-  #failed = false;
-  #unwritten = 0;
   #source: Reception | undefined;
   /** Counters of the sources before. */
   readonly #before = { packets: 0, octets: 0, expected: 0, late: 0, duplicates: 0 };
@@ -37,6 +37,7 @@ export class VideoTrack implements WritingTrack {
   constructor(plan: TrackPlan, tell: LiveTrackEvents) {
     this.#plan = plan;
     this.#tell = tell;
+    this.#writes = new WriteGuard((message) => tell.onFailed(message));
     this.addFormats(plan.formats);
   }
 
@@ -50,7 +51,7 @@ export class VideoTrack implements WritingTrack {
 
   take(kind: "rtp" | "rtcp", packet: Uint8Array, arrivalTime: number): void {
     if (kind === "rtp" && !this.#count(packet, arrivalTime)) return;
-    this.#attempt(packet.length, () => {
+    this.#writes.attempt(packet.length, () => {
       this.#file ??= new PcapFile({ path: `${this.#plan.base}.pcap`, key: this.#plan.key }, this.#rtpPort);
       this.#hasFile = true;
       this.#file.append(packet, kind, arrivalTime);
@@ -68,13 +69,13 @@ export class VideoTrack implements WritingTrack {
   listen(): void {}
 
   flush(): void {
-    this.#attempt(0, () => this.#file?.flush());
+    this.#writes.attempt(0, () => this.#file?.flush());
   }
 
   close(): void {
     this.settle();
-    if (this.#failed) abandon(this.#file);
-    else this.#attempt(0, () => this.#file?.close());
+    if (this.#writes.failed) abandon(this.#file);
+    else this.#writes.attempt(0, () => this.#file?.close());
     this.#file = undefined;
   }
 
@@ -102,7 +103,7 @@ export class VideoTrack implements WritingTrack {
       codecs: [...this.#codecs],
       files: this.#hasFile ? [`${basename(this.#plan.base)}.pcap`] : [],
       quietSamples: 0,
-      unwritten: this.#unwritten,
+      unwritten: this.#writes.unwritten,
     };
   }
 
@@ -141,19 +142,5 @@ export class VideoTrack implements WritingTrack {
       late: late + (now?.late ?? 0),
       duplicates: duplicates + (now?.duplicates ?? 0),
     };
-  }
-
-  #attempt(octets: number, write: () => void): void {
-    if (this.#failed) {
-      this.#unwritten += octets;
-      return;
-    }
-    try {
-      write();
-    } catch (error) {
-      this.#failed = true;
-      this.#unwritten += octets;
-      this.#tell.onFailed(error instanceof Error ? error.message : String(error));
-    }
   }
 }
