@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { decodePcmu, encodePcmu, writeWavHeader } from "@callfork/protocol/audio";
+import { writeRtpHeader } from "@callfork/protocol/rtp";
+import { parseSessionDescription } from "@callfork/protocol/sdp";
 import { createMediaPlane } from "@callfork/server/media";
 import { createResolver, createSipTransports, createSystemClock } from "@callfork/server/net";
-import { createUserAgent } from "@callfork/server/signalling";
+import {
+  createUserAgent,
+  type ReceivedPart,
+  type SipBody,
+  type UserAgent,
+} from "@callfork/server/signalling";
 import { TestPhone } from "@callfork/testkit";
 import { createCalls, type Director } from "../../packages/server/src/calls/index.ts";
 import { createDirector } from "../../packages/server/src/verbs/index.ts";
@@ -67,6 +76,7 @@ async function platform(t: TestContext, documents: Readonly<Record<string, Uint8
     workers: 1,
     log,
     drainMs: 0,
+    earlyMs: 600_000, // on a machine that is busy with other tests nothing is too old
   });
   const userAgent = createUserAgent({
     transports,
@@ -172,4 +182,103 @@ test("the caller hears a file bit for bit, then the ringing tone, then the calle
   assertIsVoice(samples.subarray(-160 * 25), bobVoice);
   await call.hangUp();
   await until("the end", () => p.calls.liveCount === 0);
+});
+
+/** Packets before the answer, and all: so many may wait for their leg. */
+const EARLY = 8;
+const ALL = 20;
+
+/** A phone that speaks as soon as it knows where to, whatever SIP has yet to say. */
+class HastyPhone {
+  readonly uri: string;
+  readonly heard: Buffer[] = [];
+  readonly #name: string;
+  readonly #agent: UserAgent;
+  readonly #rtp: Socket;
+
+  static async open(t: TestContext, name: string): Promise<HastyPhone> {
+    const clock = createSystemClock();
+    const log = memoryLog();
+    const listen = [{ transport: "udp" as const, address: "127.0.0.1", port: 0 }];
+    const transports = await createSipTransports({ listen, log, clock });
+    const random = { bytes: (length: number) => Uint8Array.from(randomBytes(length)) };
+    const resolver = createResolver();
+    const agent = createUserAgent({ transports, resolver, clock, random, log, userAgentName: name });
+    const rtp = createSocket("udp4").bind(0, "127.0.0.1");
+    await once(rtp, "listening");
+    t.after(async () => {
+      rtp.close();
+      await agent.stop(200);
+      await transports.close();
+    });
+    return new HastyPhone(name, agent, rtp, transports.sentBy("udp", "127.0.0.1").port);
+  }
+
+  private constructor(name: string, agent: UserAgent, rtp: Socket, sipPort: number) {
+    this.#name = name;
+    this.#agent = agent;
+    this.#rtp = rtp;
+    this.uri = `sip:${name}@127.0.0.1:${sipPort}`;
+    rtp.on("message", (bytes) => this.heard.push(bytes.subarray(12)));
+    agent.attach({
+      onInvite: (invite) => {
+        void this.#say(invite.body, 0, EARLY).then(() => {
+          invite.answer({ body: this.#description() }).attach({ onEnded: () => undefined });
+          return this.#say(invite.body, EARLY, ALL);
+        });
+      },
+    });
+  }
+
+  /** What it says, packet for packet. */
+  voice(i: number): Buffer {
+    return Buffer.alloc(160, `${this.#name} ${i} `);
+  }
+
+  call(requestUri: string): void {
+    this.#agent.invite(
+      { requestUri, from: this.uri, to: requestUri, body: this.#description() },
+      {
+        onAnswered: (dialog, _response, body) => {
+          dialog.attach({ onEnded: () => undefined });
+          void this.#say(body, 0, ALL);
+          return undefined;
+        },
+        onFailed: ({ message }) => assert.fail(message),
+      },
+    );
+  }
+
+  async #say([body]: readonly ReceivedPart[], from: number, to: number): Promise<void> {
+    const parsed = parseSessionDescription(body!.bytes);
+    assert.ok(parsed.ok);
+    const { port } = parsed.value.media[0]!;
+    for (let i = from; i < to; i++) {
+      const bytes = Buffer.alloc(172);
+      writeRtpHeader(bytes, 0, i === 0, 0, i, i * 160, 77);
+      bytes.set(this.voice(i), 12);
+      await new Promise<void>((resolve) => this.#rtp.send(bytes, port, "127.0.0.1", () => resolve()));
+    }
+  }
+
+  #description(): SipBody {
+    const lines = [
+      ...["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"],
+      ...[`m=audio ${this.#rtp.address().port} RTP/AVP 0`, "a=rtpmap:0 PCMU/8000"],
+    ];
+    return { contentType: "application/sdp", bytes: new TextEncoder().encode(`${lines.join("\r\n")}\r\n`) };
+  }
+}
+
+test("[R3264-5.1-3] whoever speaks as soon as it was offered a port, or answered one, is heard from its first packet on", async (t) => {
+  const p = await platform(t);
+  for (let round = 0; round < 5; round++) {
+    const [alice, bob] = [await HastyPhone.open(t, "alice"), await HastyPhone.open(t, "bob")];
+    p.number(`${round}`, `<Dial answerOnBridge="true"><Sip>${bob.uri}</Sip></Dial>`);
+    alice.call(p.uriOf(`${round}`));
+    await until("all that was said", () => alice.heard.length >= ALL && bob.heard.length >= ALL);
+    const said = (phone: HastyPhone) => Array.from({ length: ALL }, (_, i) => phone.voice(i));
+    assert.deepEqual(alice.heard, said(bob), `round ${round}`);
+    assert.deepEqual(bob.heard, said(alice), `round ${round}`);
+  }
 });

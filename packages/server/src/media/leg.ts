@@ -127,6 +127,11 @@ export class Leg implements PortOwner {
     this.#peer = undefined;
   }
 
+  /** What it knows of its party: see `EarlyPackets`. */
+  get inbound(): InboundPath {
+    return this.#inbound;
+  }
+
   get player(): Player | undefined {
     return this.#player;
   }

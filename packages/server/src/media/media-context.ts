@@ -10,6 +10,8 @@ export interface MediaContext {
   readonly ciphers: SrtpCiphers;
   /** "rtp-stopped" is told after this much silence. */
   readonly silenceMs: number;
+  /** How old a packet may be that came before its leg was connected. Default 200. */
+  readonly earlyMs?: number | undefined;
   emit(event: MediaEvent): void;
   /** Epoch milliseconds (with fraction) at an instant of the monotonic clock. */
   wallAt(now: number): number;

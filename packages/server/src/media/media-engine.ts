@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import { ListenError, type PacketBatch, type PacketIoHandlers, type PortIndex } from "../net/index.ts";
+import { EarlyPackets } from "./early-packets.ts";
 import { Fork } from "./fork.ts";
 import { Leg } from "./leg.ts";
 import type { MediaContext } from "./media-context.ts";
@@ -32,13 +33,14 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #context: MediaContext;
   readonly #answer: Answer;
   readonly #owners = new Map<MediaId, PortOwner>();
-  /** By port index; RTP and RTCP ports apart, so that a packet needs one look. */
+  /** By port index; RTP and RTCP ports apart, so that a packet needs one look. Legs that are not connected: `#early`. */
   readonly #rtpOwners: (PortOwner | undefined)[] = [];
   readonly #rtcpOwners: (PortOwner | undefined)[] = [];
   readonly #forkLegs = new Map<MediaId, Leg>();
   readonly #players: Players;
   readonly #transcodings = new TranscodeQueue();
   readonly #held = new HeldRuns();
+  readonly #early: EarlyPackets;
   /** Of no meaning: keeps the compiler from leaving the looking out. */
   touched = 0;
   readonly #sinks = new Map<number, PacketSink>();
@@ -51,6 +53,9 @@ export class MediaEngine implements PacketIoHandlers {
     this.#context = context;
     this.#answer = answer;
     this.#players = new Players((question, completed) => answer(question, { kind: "played", completed }));
+    this.#early = new EarlyPackets(context, (leg) => {
+      this.#rtpOwners[leg.rtpPort] = leg;
+    });
   }
 
   onBatch(batch: PacketBatch): void {
@@ -67,10 +72,16 @@ export class MediaEngine implements PacketIoHandlers {
       const port = batch.port[i]!;
       const owner = this.#rtpOwners[port];
       if (owner !== undefined) owner.onRtpPacket(batch, i);
-      else this.#rtcpOwners[port]?.onRtcpPacket(batch, i);
+      else this.#onOtherPacket(batch, i, this.#rtcpOwners[port]);
     }
     if (this.#owners.size <= FEW_OWNERS && this.#dirtySinks.length > 0) this.#flushSoon(batch.receivedAt);
     this.#arm();
+  }
+
+  /** On an RTCP port, or on one whose leg is not connected. */
+  #onOtherPacket(batch: PacketBatch, index: number, rtcpOwner: PortOwner | undefined): void {
+    if (rtcpOwner !== undefined) rtcpOwner.onRtcpPacket(batch, index);
+    else this.#early.take(batch, index);
   }
 
   onUnreachable(port: PortIndex, wasSending: boolean): void {
@@ -82,6 +93,7 @@ export class MediaEngine implements PacketIoHandlers {
     if (now >= this.#players.dueAt) this.#players.run(now);
     if (now >= this.#flushAt) this.#flushSinks();
     this.#transcodings.run(now);
+    this.#early.run(now);
     this.#held.flushDue(now);
     if (now >= this.#tickAt) {
       for (const owner of this.#owners.values()) owner.onTick(now);
@@ -113,12 +125,14 @@ export class MediaEngine implements PacketIoHandlers {
       case "connect-leg":
         if (owner instanceof Leg) owner.connect(command.connection, now);
         if (owner instanceof Passage) owner.connect(command.connection);
+        if (isJoinable(owner)) this.#early.connected(owner, now);
         break;
       case "bridge":
         this.#bridge(owner, this.#owners.get(command.other), command.aToB, command.bToA);
+        if (isJoinable(owner)) this.#early.bridged(owner, now);
         break;
       case "unbridge":
-        if (owner instanceof Leg || owner instanceof Passage) unbridge(owner);
+        if (isJoinable(owner)) unbridge(owner);
         break;
       case "play":
         this.#play(owner, command.question, command.options, now);
@@ -151,6 +165,7 @@ export class MediaEngine implements PacketIoHandlers {
   stop(now: number): void {
     for (const owner of this.#owners.values()) {
       if (owner instanceof Leg) this.#players.close(owner);
+      if (isJoinable(owner)) this.#early.close(owner);
       owner.close(now);
     }
     this.#owners.clear();
@@ -179,7 +194,8 @@ export class MediaEngine implements PacketIoHandlers {
         return { kind: "gone" };
       }
       this.#owners.set(owner.id, owner);
-      this.#rtpOwners[rtpPort] = owner;
+      if (isJoinable(owner)) this.#early.open(owner);
+      this.#rtpOwners[rtpPort] = isJoinable(owner) ? undefined : owner;
       this.#rtcpOwners[rtcpPort] = owner;
       if (this.#tickAt === Number.POSITIVE_INFINITY) this.#tickAt = performance.now() + TICK_MS;
       this.#arm();
@@ -278,6 +294,7 @@ export class MediaEngine implements PacketIoHandlers {
       for (const fork of [...owner.inboundForks, ...owner.outboundForks]) this.#forkLegs.delete(fork.id);
     }
     if (owner instanceof Passage) unbridge(owner);
+    if (isJoinable(owner)) this.#early.close(owner);
     if (owner instanceof Fork) {
       const leg = this.#forkLegs.get(id);
       this.#forkLegs.delete(id);
@@ -300,19 +317,23 @@ export class MediaEngine implements PacketIoHandlers {
 
   #arm(): void {
     const packets = Math.min(this.#players.dueAt, this.#transcodings.dueAt, this.#held.dueAt);
-    this.#context.io.wakeAt(Math.min(packets, this.#flushAt, this.#tickAt));
+    this.#context.io.wakeAt(Math.min(packets, this.#early.dueAt, this.#flushAt, this.#tickAt));
   }
 }
 
-type Joined = Leg | Passage;
+type Joinable = Leg | Passage;
 
-function unbridge(one: Joined): void {
+function isJoinable(owner: PortOwner | undefined): owner is Joinable {
+  return owner instanceof Leg || owner instanceof Passage;
+}
+
+function unbridge(one: Joinable): void {
   one.peer?.unbridge();
   one.unbridge();
 }
 
 /** From whomever they were joined with before, unless that was each other. */
-function part(a: Joined, b: Joined): void {
+function part(a: Joinable, b: Joinable): void {
   if (a.peer !== b) unbridge(a);
   if (b.peer !== a) unbridge(b);
 }

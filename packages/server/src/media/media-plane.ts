@@ -52,6 +52,8 @@ export interface MediaPlaneOptions {
   readonly drainMs?: number;
   /** "rtp-stopped" is told after this much silence. Default 10,000. */
   readonly silenceMs?: number;
+  /** How old a packet may be that came before its leg was connected. Default 200. */
+  readonly earlyMs?: number;
 }
 
 const DEFAULT_DRAIN_MS = 5_000;
@@ -386,8 +388,8 @@ class WorkerMediaPlane implements LocalMediaPlane {
   }
 
   #startWorker(): Promise<MediaWorker> {
-    const { log, silenceMs = DEFAULT_SILENCE_MS } = this.#options;
-    const settings = { silenceMs, io: this.#options.io ?? "auto", held: new HeldResources().table };
+    const { log, silenceMs = DEFAULT_SILENCE_MS, earlyMs, io = "auto" } = this.#options;
+    const settings = { silenceMs, earlyMs, io, held: new HeldResources().table };
     return MediaWorker.start(settings, log, {
       onEvent: (event) => {
         if (event.kind !== "worker-lost") this.#emit(event.id, event);

@@ -67,6 +67,11 @@ export class Passage implements PortOwner {
     return this.#peer;
   }
 
+  /** What it knows of its party: see `EarlyPackets`. */
+  get inbound(): InboundPath {
+    return this.#inbound;
+  }
+
   unbridge(): void {
     this.#peer = undefined;
   }

@@ -193,7 +193,7 @@ export interface StreamStats {
 export interface MediaStats {
   readonly received: StreamStats;
   readonly sent: StreamStats;
-  /** Packets from strangers, malformed ones, and those of a payload type nobody agreed on. */
+  /** Packets from strangers, malformed ones, those of a payload type nobody agreed on, and those too long before `connectLeg`. */
   readonly dropped: number;
   /** SRTP and SRTCP packets that were not authentic, came twice, or came in the clear. */
   readonly rejected: number;
@@ -243,6 +243,10 @@ export interface MediaImplementation {
  * Commands to one id are carried out in the order given. Commands to an id that is gone are ignored.
  */
 export interface MediaPlane {
+  /**
+   * RTP may come from now on: its last 200 ms wait until the leg is connected and, where that follows at once, bridged;
+   * then they are dealt with in order, as if they had just come.
+   */
   openLeg(options: LegOptions): Promise<MediaPort>;
   connectLeg(leg: MediaId, connection: LegConnection): void;
   /** Relays RTP and RTCP both ways between two legs of one group. */

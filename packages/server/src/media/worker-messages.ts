@@ -14,6 +14,7 @@ import type {
 /** What `new Worker` gets. */
 export interface WorkerSettings {
   readonly silenceMs: number;
+  readonly earlyMs: number | undefined;
   readonly io: PacketIoChoice;
   /** The table of its `HeldResources`. */
   readonly held: Int32Array<SharedArrayBuffer>;

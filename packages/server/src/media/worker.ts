@@ -17,6 +17,7 @@ const engine = new MediaEngine(
     random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
     ciphers: createSrtpCiphers(),
     silenceMs: settings.silenceMs,
+    earlyMs: settings.earlyMs,
     emit: (event) => report({ kind: "event", event }),
     wallAt: (now) => performance.timeOrigin + now,
   },

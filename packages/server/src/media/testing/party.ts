@@ -17,7 +17,7 @@ import {
 } from "@callfork/protocol/rtp";
 import type { PacketIoChoice } from "../../net/index.ts";
 import type { Log } from "../../observe/index.ts";
-import { createMediaPlane, type MediaPlaneOptions } from "../media-plane.ts";
+import { createMediaPlane, type LocalMediaPlane, type MediaPlaneOptions } from "../media-plane.ts";
 import type { MediaEvent, MediaId, MediaPlane, MediaStats, MediaTarget } from "../types.ts";
 
 export const LOCALHOST = "127.0.0.1";
@@ -28,7 +28,7 @@ export async function startPlane(
   t: TestContext,
   firstPort: number,
   options: Partial<MediaPlaneOptions> = {},
-): Promise<MediaPlane> {
+): Promise<LocalMediaPlane> {
   const plane = await createMediaPlane({
     advertisedAddress: LOCALHOST,
     ports: { first: firstPort, last: firstPort + 199 },
