@@ -28,7 +28,13 @@ export {
   writeUint16,
   writeUint32,
 } from "./packet.ts";
-export { MIN_SEQUENTIAL, Reception, type ReceptionVerdict } from "./reception.ts";
+export {
+  MIN_SEQUENTIAL,
+  RECEPTION_CELLS,
+  Reception,
+  type ReceptionVerdict,
+  receiveNext,
+} from "./reception.ts";
 export {
   type Goodbye,
   type OtherRtcp,

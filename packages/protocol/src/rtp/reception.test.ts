@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { MIN_SEQUENTIAL, Reception } from "./reception.ts";
+import { MIN_SEQUENTIAL, RECEPTION_CELLS, Reception, receiveNext } from "./reception.ts";
 import { addToSequence, addToTimestamp, isNewerSequence, sequenceDelta, timestampDelta } from "./serial.ts";
 
 /** Feeds packets of 20 ms, each on time. */
@@ -143,3 +143,44 @@ test("jitter knows neither the wrap of timestamps nor packets of a telephone eve
   }
   assert.ok(source.jitter < 1e-6);
 });
+
+test("what receiveNext takes is counted as receive would have counted it, in cells among others", () => {
+  const packet = fc.record({
+    step: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, fc.integer({ min: -130, max: 4000 })),
+    units: fc.integer({ min: 0, max: 1000 }),
+    afterMs: fc.double({ min: 0, max: 100, noNaN: true }),
+    timed: fc.boolean(),
+    otherSource: fc.boolean(),
+  });
+  let taken = 0;
+  fc.assert(
+    fc.property(fc.array(packet, { maxLength: 60 }), fc.nat(0xffff), (packets, first) => {
+      const at = 7;
+      const cells = new Float64Array(at + RECEPTION_CELLS + 7).fill(-77);
+      const both = [new Reception(0xf0000000, 8000), new Reception(0xf0000000, 8000, 0, cells, at)] as const;
+      let [sequence, timestamp, now] = [first, 0xffffff00, 0];
+      for (const { step, units, afterMs, timed, otherSource } of packets) {
+        sequence = addToSequence(sequence, step);
+        timestamp = addToTimestamp(timestamp, units);
+        now += afterMs;
+        if (otherSource) assert.ok(!receiveNext(cells, at, 1, sequence, timestamp, now, 160));
+        const isNext = timed && receiveNext(cells, at, 0xf0000000, sequence, timestamp, now, 160);
+        if (isNext) taken++;
+        const [expected, verdict] = both.map((one) =>
+          isNext && one === both[1] ? "in-order" : one.receive(sequence, timestamp, now, 160, timed),
+        );
+        assert.equal(verdict, expected);
+        assert.deepEqual(summary(both[1]), summary(both[0]));
+      }
+      assert.ok(cells.every((cell, i) => (i >= at && i < at + RECEPTION_CELLS) || cell === -77));
+    }),
+  );
+  assert.ok(taken > 100, String(taken));
+});
+
+function summary(source: Reception): readonly number[] {
+  const { packets, octets, late, duplicates, restarts, firstPacketAt, lastPacketAt, expected, lost } = source;
+  const { extendedHighestSequence, jitter } = source;
+  const counts = [packets, octets, late, duplicates, restarts, expected, lost];
+  return [...counts, firstPacketAt, lastPacketAt, extendedHighestSequence, jitter];
+}
