@@ -5,6 +5,7 @@ import { addToSequence, rtpSequenceNumber } from "@callfork/protocol/rtp";
 import { type SrtpKeying, SrtpSender } from "@callfork/protocol/srtp";
 import fc from "fast-check";
 import { createSrtpCiphers } from "../net/index.ts";
+import { FlowCells } from "./flow-cells.ts";
 import { MediaEngine } from "./media-engine.ts";
 import { MemoryPacketIo } from "./testing/memory-packet-io.ts";
 import { buildRtp, type SentRtp, voice } from "./testing/party.ts";
@@ -46,6 +47,7 @@ class World {
         io: this.io,
         random: { bytes: (length) => randomBytes(length) },
         ciphers,
+        cells: new FlowCells(64),
         silenceMs: 10_000,
         emit: (event) => void this.events.push(event),
         wallAt: (now) => now,

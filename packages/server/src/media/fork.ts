@@ -15,13 +15,24 @@ import type { PacketBatch, PortIndex } from "../net/index.ts";
 import { type ForkFormat, ForkFormats } from "./fork-formats.ts";
 import type { MediaContext } from "./media-context.ts";
 import { firstSequence, OutgoingStream } from "./outgoing-stream.ts";
-import { HeldRuns, PacketRun } from "./packet-run.ts";
+import { type HeldRuns, PacketRun } from "./packet-run.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { RtcpPath } from "./rtcp-path.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SrtpState, sendProtected } from "./srtp-state.ts";
+import {
+  beginTurn,
+  SENT_BEFORE_TURN,
+  SENT_DROPPED,
+  SENT_EARLIER,
+  SENT_PORT,
+  SENT_TAKES,
+  SENT_TYPE,
+  type SteadyFlows,
+  TURN_AT,
+} from "./steady-flows.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
-import { TranscodeQueue } from "./transcode-queue.ts";
+import type { TranscodeQueue } from "./transcode-queue.ts";
 import type { TranscodedSink } from "./transcoder.ts";
 import type { ForkConnection, MediaId, MediaStats } from "./types.ts";
 
@@ -52,13 +63,10 @@ export class Fork implements PortOwner, TranscodedSink {
   #stream: OutgoingStream | undefined;
   #remoteReport: ReportBlock | undefined;
   #unreachableAt = Number.NEGATIVE_INFINITY;
-  /** Packets sent before those of the turn in which the last one was. */
-  #sentBefore = 0;
-  /** The same of the turn before that one. */
-  #sentEarlier = 0;
-  #turnAt = -1;
   #collidedAt = Number.NEGATIVE_INFINITY;
-  #dropped = 0;
+  /** Its block of cells: see `SteadyFlows`. */
+  readonly block: number;
+  readonly #flows: SteadyFlows;
   #rejected = 0;
   #withholds = false;
   readonly #held: HeldRuns;
@@ -71,9 +79,19 @@ export class Fork implements PortOwner, TranscodedSink {
     id: MediaId,
     rtpPort: PortIndex,
     rtcpPort: PortIndex,
-    held: HeldRuns = new HeldRuns(),
-    transcodings: TranscodeQueue = new TranscodeQueue(),
+    shared: {
+      readonly held: HeldRuns;
+      readonly transcodings: TranscodeQueue;
+      readonly flows: SteadyFlows;
+    },
   ) {
+    const { held, transcodings, flows } = shared;
+    this.#flows = flows;
+    this.block = context.cells.take();
+    const cells = context.cells.numbers;
+    for (const cell of [SENT_BEFORE_TURN, SENT_EARLIER, SENT_DROPPED]) cells[this.block + cell] = 0;
+    for (const cell of [SENT_TAKES, TURN_AT]) cells[this.block + cell] = -1;
+    cells[this.block + SENT_PORT] = rtpPort;
     this.#formats = new ForkFormats(this, transcodings);
     this.#held = held;
     this.#context = context;
@@ -86,6 +104,7 @@ export class Fork implements PortOwner, TranscodedSink {
   /** May be told again when the recorder changes its answer: the stream goes on with its SSRC and sequence. */
   start(connection: ForkConnection): void {
     const { remote, clockRateHz, cname } = connection;
+    this.#set(SENT_TAKES, -1);
     // What waits belongs to the time before.
     this.#useRun(connection.batching !== false);
     this.#context.io.setPeer(this.rtpPort, remote.address, remote.rtpPort, true);
@@ -103,18 +122,14 @@ export class Fork implements PortOwner, TranscodedSink {
       if (before?.hasRolledOver(stream.ssrc) === true) stream.changeSsrc(randomSsrc(random, stream.ssrc));
       return;
     }
-    this.#stream = new OutgoingStream({
+    const numbers = {
       ssrc: randomSsrc(random),
       firstSequence: firstSequence(random),
       firstTimestamp: randomUint32(random),
       clockRateHz,
       followsClock: true,
-    });
-  }
-
-  /** Looks at what a packet will need: see `MediaEngine.onBatch`. */
-  touch(): number {
-    return this.#dropped + (this.#stream?.packets ?? 0) + (this.#run?.dropped ?? 0);
+    };
+    this.#stream = new OutgoingStream(numbers, this.#context.cells.numbers, this.block);
   }
 
   /** Copies one RTP packet of the leg: the region as it lies in the slab, payload from `start` to `end` within it. */
@@ -151,7 +166,7 @@ export class Fork implements PortOwner, TranscodedSink {
         : run.begin(room, rtpMarker(bytes, at), format.payloadType, stream.timestamp | 0);
     const copy = held < 0 ? this.#context.io.reserve(room) : held;
     if (copy < 0) {
-      this.#dropped++;
+      this.#drop();
       return;
     }
     writeRtpHeader(
@@ -165,12 +180,15 @@ export class Fork implements PortOwner, TranscodedSink {
     );
     bytes.copyWithin(copy + RTP_FIXED_HEADER_LENGTH, at + start, at + end);
     const protectedLength = sender === undefined ? length : sender.protectRtp(bytes, copy, length);
-    this.#beginTurn(stream, now);
-    if (protectedLength < 0) this.#dropped++;
+    beginTurn(this.#context.cells.numbers, this.block, now);
+    if (protectedLength < 0) this.#drop();
     else if (run !== undefined && held >= 0) run.end(protectedLength, now);
     else this.#context.io.send(this.rtpPort, copy, protectedLength);
     stream.count(end - start, now);
     if (stream.packets === 1) this.#reporter?.start(now, true);
+    // The next one like it need not come by here.
+    this.#set(SENT_TYPE, format.payloadType);
+    this.#set(SENT_TAKES, sender === undefined ? rtpPayloadType(bytes, at) : -1);
   }
 
   /** A packet that a transcoder has made of the leg's. */
@@ -187,7 +205,7 @@ export class Fork implements PortOwner, TranscodedSink {
     const length = RTP_FIXED_HEADER_LENGTH + payload.length;
     const at = io.reserve(sender === undefined ? length : length + sender.rtpOverhead);
     if (at < 0) {
-      this.#dropped++;
+      this.#drop();
       return;
     }
     // "The first packet after a silence period" carries the marker (RFC 3551 §4.1).
@@ -195,16 +213,16 @@ export class Fork implements PortOwner, TranscodedSink {
     const bytes = io.slab;
     writeRtpHeader(bytes, at, marker, format.payloadType, stream.sequence, stream.timestamp, stream.ssrc);
     bytes.set(payload, at + RTP_FIXED_HEADER_LENGTH);
-    this.#beginTurn(stream, now);
+    beginTurn(this.#context.cells.numbers, this.block, now);
     if (sender === undefined) io.send(this.rtpPort, at, length);
-    else if (!sendProtected(io, this.rtpPort, sender, bytes, at, length)) this.#dropped++;
+    else if (!sendProtected(io, this.rtpPort, sender, bytes, at, length)) this.#drop();
     stream.count(payload.length, now);
     if (stream.packets === 1) this.#reporter?.start(now, true);
   }
 
   /** Nothing but reports is expected from a recorder; what comes all the same may tell that our SSRC is taken. */
   onRtpPacket(batch: PacketBatch, index: number): void {
-    this.#dropped++;
+    this.#drop();
     const stream = this.#stream;
     const at = batch.offset[index]!;
     const isClear = this.#srtp.receiver === undefined; // one that is not authenticated proves nothing
@@ -224,7 +242,7 @@ export class Fork implements PortOwner, TranscodedSink {
     const parsed = parseRtcp(batch.bytes, at, clear);
     const stream = this.#stream;
     if (!parsed.ok || stream === undefined || !this.#rtcp.admits(batch, index)) {
-      this.#dropped++;
+      this.#drop();
       return;
     }
     for (const packet of parsed.value) {
@@ -243,16 +261,9 @@ export class Fork implements PortOwner, TranscodedSink {
   /** ICMP speaks of what left last: a run, or what was sent in one turn; of the one before when this one was refused. */
   #delivered(wasSending: boolean): number {
     const run = this.#run;
-    if (run === undefined) return wasSending ? this.#sentEarlier : this.#sentBefore;
+    if (run === undefined) return this.#get(wasSending ? SENT_EARLIER : SENT_BEFORE_TURN);
     const left = (this.#stream?.packets ?? 0) - run.waiting - run.lastCount;
     return Math.max(0, wasSending ? left - run.countBefore : left);
-  }
-
-  #beginTurn(stream: OutgoingStream, now: number): void {
-    if (now === this.#turnAt) return;
-    this.#turnAt = now;
-    this.#sentEarlier = this.#sentBefore;
-    this.#sentBefore = stream.packets;
   }
 
   onTick(now: number): void {
@@ -265,7 +276,7 @@ export class Fork implements PortOwner, TranscodedSink {
     return {
       received: receivedStats(undefined, wallAt),
       sent: sentStats(this.#stream, this.#remoteReport, wallAt),
-      dropped: this.#dropped + (this.#run?.dropped ?? 0),
+      dropped: this.#get(SENT_DROPPED) + (this.#run?.dropped ?? 0),
       rejected: this.#rejected,
       withheld: this.#withheld,
       unforwarded: this.#unforwarded,
@@ -280,19 +291,38 @@ export class Fork implements PortOwner, TranscodedSink {
     this.#now = now;
     if (!this.#withholds) this.#active?.transcoder?.flush();
     this.#formats.close();
+    this.#set(SENT_TAKES, -1);
     this.#useRun(false);
     if (stream !== undefined) this.#reporter?.bye(now, this.#rtcp, stream.ssrc, stream);
+  }
+
+  release(): void {
+    this.#flows.setFork(this.block, undefined, undefined);
+    this.#context.cells.release(this.block);
   }
 
   #useRun(wanted: boolean): void {
     const run = this.#run;
     run?.flush();
-    if (wanted === (run !== undefined)) return;
-    if (run !== undefined) {
+    if (run !== undefined && !wanted) {
       run.close();
-      this.#dropped += run.dropped;
+      this.#drop(run.dropped);
+      this.#run = undefined;
     }
-    this.#run = wanted ? PacketRun.create(this.#context.io, this.rtpPort, this.#held) : undefined;
+    if (wanted) this.#run ??= PacketRun.create(this.#context.io, this.rtpPort, this.#held);
+    this.#flows.setFork(this.block, this, this.#run);
+  }
+
+  #drop(packets = 1): void {
+    this.#set(SENT_DROPPED, this.#get(SENT_DROPPED) + packets);
+  }
+
+  #get(cell: number): number {
+    return this.#context.cells.numbers[this.block + cell]!;
+  }
+
+  #set(cell: number, value: number): void {
+    this.#context.cells.numbers[this.block + cell] = value;
   }
 
   /** Packets of another format come: what the one before holds back goes first. */

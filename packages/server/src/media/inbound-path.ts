@@ -2,6 +2,7 @@ import {
   checkRtcp,
   isRtcp,
   type ReceptionVerdict,
+  RTP_FIXED_HEADER_LENGTH,
   rtpPayloadEnd,
   rtpPayloadStart,
   rtpPayloadType,
@@ -9,11 +10,14 @@ import {
   rtpSsrc,
   rtpTimestamp,
 } from "@callfork/protocol/rtp";
-import type { PacketBatch, PacketIo, PortIndex } from "../net/index.ts";
+import type { PacketBatch, PortIndex } from "../net/index.ts";
+import type { FlowCells } from "./flow-cells.ts";
 import { Latch } from "./latch.ts";
+import type { MediaContext } from "./media-context.ts";
 import { ReceivedStream } from "./received-stream.ts";
 import { RtcpPath } from "./rtcp-path.ts";
 import { SrtpState } from "./srtp-state.ts";
+import { FLOW_PACKET_AT, FLOW_RECEPTION, FLOW_TYPE } from "./steady-flows.ts";
 import type { MediaTarget } from "./types.ts";
 
 /** What `InboundPath.classify` makes of a datagram on the RTP port. */
@@ -31,7 +35,7 @@ export type InboundKind =
 export class InboundPath {
   readonly latch: Latch;
   readonly rtcp: RtcpPath;
-  readonly received = new ReceivedStream();
+  readonly received: ReceivedStream;
   readonly srtp = new SrtpState();
   dropped = 0;
   /** SRTP and SRTCP packets that were not authentic, came twice, or came in the clear. */
@@ -40,8 +44,8 @@ export class InboundPath {
   open = false;
   /** False while we told the party not to send (hold): RTP is dropped, RTCP goes on (RFC 3264 §5.1). */
   listening = false;
-  /** Monotonic milliseconds of the last packet taken; −1 before the first. */
-  lastPacketAt = -1;
+  /** Its block of cells: see `SteadyFlows`. */
+  readonly flow: number;
 
   ssrc = 0;
   sequence = 0;
@@ -54,14 +58,47 @@ export class InboundPath {
 
   /** Clock rate by payload type; 0: nobody agreed on that type. */
   readonly #clockRates = new Uint32Array(128);
+  readonly #cells: FlowCells;
   #telephoneEvent = -1;
 
-  constructor(io: PacketIo, rtpPort: PortIndex, rtcpPort: PortIndex) {
+  constructor({ io, cells }: MediaContext, rtpPort: PortIndex, rtcpPort: PortIndex) {
+    this.#cells = cells;
+    this.flow = cells.take();
+    this.received = new ReceivedStream(cells.numbers, this.flow + FLOW_RECEPTION);
+    this.unsettle();
+    this.lastPacketAt = -1;
     this.latch = new Latch(io, rtpPort);
     this.rtcp = new RtcpPath(io, rtcpPort, this.srtp, rtpPort);
   }
 
+  /** Monotonic milliseconds of the last packet taken; −1 before the first. */
+  get lastPacketAt(): number {
+    return this.#cells.numbers[this.flow + FLOW_PACKET_AT]!;
+  }
+
+  set lastPacketAt(at: number) {
+    this.#cells.numbers[this.flow + FLOW_PACKET_AT] = at;
+  }
+
+  /** Something about its way has changed: packets are looked at again. */
+  unsettle(): void {
+    this.#cells.numbers[this.flow + FLOW_TYPE] = -1;
+  }
+
+  /** Nothing comes any more, and nobody asks. */
+  release(): void {
+    this.unsettle();
+    this.#cells.release(this.flow);
+  }
+
+  /** The peer has fallen silent: see `Latch.reopen`. */
+  reopen(): void {
+    this.unsettle();
+    this.latch.reopen();
+  }
+
   expect(remote: MediaTarget | null): void {
+    this.unsettle();
     // 0.0.0.0 is how RFC 2543 puts a party on hold: there is nobody to send to (RFC 3264 §8.4).
     const known = remote !== null && !isUnspecified(remote.address);
     this.latch.expect(known ? remote.address : "", known ? remote.rtpPort : 0);
@@ -71,9 +108,21 @@ export class InboundPath {
   }
 
   agree(types: Iterable<readonly [payloadType: number, clockRateHz: number]>, telephoneEvent = -1): void {
+    this.unsettle();
     this.#clockRates.fill(0);
     for (const [type, clockRateHz] of types) this.#clockRates[type & 0x7f] = clockRateHz;
     this.#telephoneEvent = telephoneEvent;
+  }
+
+  /** Is the packet that was classified last one like all of its flow, so that the next may go by unlooked at? */
+  get isOrdinary(): boolean {
+    return (
+      this.verdict === "in-order" &&
+      this.latch.latched &&
+      this.srtp.receiver === undefined &&
+      this.payloadStart === RTP_FIXED_HEADER_LENGTH &&
+      this.payloadType !== this.#telephoneEvent
+    );
   }
 
   get isTelephoneEvent(): boolean {

@@ -26,6 +26,15 @@ import { translateRtcp } from "./rtcp-relay.ts";
 import { RtcpReporter } from "./rtcp-reporter.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { sendProtected, sendProtectedCopy } from "./srtp-state.ts";
+import {
+  FLOW_FORKS,
+  FLOW_FORKS_EACH,
+  FLOW_RELAY,
+  FLOW_RELAY_TYPE,
+  FLOW_TYPE,
+  SENT_PORT,
+  SENT_TAKES,
+} from "./steady-flows.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
 import { isSameTone, type Law, lawOf, ToneMixer } from "./tone-mixer.ts";
 import type { LegCodec, LegConnection, MediaId, MediaStats, MediaTone } from "./types.ts";
@@ -48,6 +57,8 @@ export class Leg implements PortOwner {
   readonly rtcpPort: PortIndex;
   readonly inboundForks: Fork[] = [];
   readonly outboundForks: Fork[] = [];
+  /** The block of what it sends: see `SteadyFlows`. */
+  readonly #sent: number;
   readonly #context: MediaContext;
   readonly #inbound: InboundPath;
   readonly #silence: SilenceWatch;
@@ -72,20 +83,26 @@ export class Leg implements PortOwner {
     this.id = id;
     this.rtpPort = rtpPort;
     this.rtcpPort = rtcpPort;
-    this.#inbound = new InboundPath(context.io, rtpPort, rtcpPort);
+    this.#inbound = new InboundPath(context, rtpPort, rtcpPort);
     this.#silence = new SilenceWatch(context, id, this.#inbound);
     this.#reporter = new RtcpReporter(context, shortTermCname(context.random));
-    this.#outbound = new OutgoingStream({
+    const { numbers } = context.cells;
+    this.#sent = context.cells.take();
+    numbers[this.#sent + SENT_PORT] = rtpPort;
+    this.#mayRelay(false);
+    const stream = {
       ssrc: randomSsrc(context.random),
       firstSequence: firstSequence(context.random),
       firstTimestamp: randomUint32(context.random),
       clockRateHz: DEFAULT_CLOCK_RATE_HZ,
       followsClock: false,
-    });
+    };
+    this.#outbound = new OutgoingStream(stream, numbers, this.#sent);
   }
 
   connect(connection: LegConnection, now: number): void {
     const { direction, codecs, telephoneEventPayloadType: eventType } = connection;
+    this.#mayRelay(false);
     this.#codecs = codecs;
     this.#packetTimeMs = connection.packetTimeMs ?? DEFAULT_PACKET_TIME_MS;
     this.#inbound.expect(connection.remote);
@@ -115,6 +132,7 @@ export class Leg implements PortOwner {
   }
 
   bridge(peer: Leg, payloadTypes: ReadonlyMap<number, number>): void {
+    this.#inbound.unsettle();
     this.#peer = peer;
     for (let type = 0; type < 128; type++) this.#toPeer[type] = payloadTypes.get(type) ?? type;
   }
@@ -124,7 +142,21 @@ export class Leg implements PortOwner {
   }
 
   unbridge(): void {
+    this.#inbound.unsettle();
     this.#peer = undefined;
+  }
+
+  addFork(fork: Fork, track: "inbound" | "outbound"): void {
+    this.#unsettle();
+    (track === "inbound" ? this.inboundForks : this.outboundForks).push(fork);
+  }
+
+  removeFork(fork: Fork): void {
+    this.#unsettle();
+    for (const forks of [this.inboundForks, this.outboundForks]) {
+      const at = forks.indexOf(fork);
+      if (at >= 0) forks.splice(at, 1);
+    }
   }
 
   /** What it knows of its party: see `EarlyPackets`. */
@@ -138,23 +170,12 @@ export class Leg implements PortOwner {
 
   /** While there is a player, nothing is relayed to the party. */
   set player(player: Player | undefined) {
+    this.#mayRelay(false);
     this.#player = player;
   }
 
   get packetTimeMs(): number {
     return this.#packetTimeMs;
-  }
-
-  /** Looks at what a packet of this leg will need, and at nothing of it: see `MediaEngine.onBatch`. */
-  touch(): number {
-    const inbound = this.#inbound;
-    const peer = this.#peer;
-    let sum = inbound.dropped + inbound.latch.remotePort + (inbound.received.current?.packets ?? 0);
-    for (const fork of this.inboundForks) sum += fork.touch();
-    if (peer === undefined) return sum;
-    sum += peer.#outbound.packets + peer.#inbound.latch.remotePort + this.#toPeer[0]!;
-    for (const fork of peer.outboundForks) sum += fork.touch();
-    return sum;
   }
 
   onRtpPacket(batch: PacketBatch, index: number): void {
@@ -179,6 +200,7 @@ export class Leg implements PortOwner {
     if (peer === undefined || !peer.#canRelay) return;
     setRtpPayloadType(bytes, at, this.#toPeer[inbound.payloadType]!);
     peer.#relay(bytes, at, batch.length[index]!, inbound, now);
+    if (inbound.isOrdinary && batch.fromPeer[index] === 1) this.#settle(peer);
   }
 
   onRtcpPacket(batch: PacketBatch, index: number): void {
@@ -232,6 +254,39 @@ export class Leg implements PortOwner {
     this.#reporter.bye(now, this.#inbound.rtcp, this.#outbound.ssrc, this.#outbound);
   }
 
+  release(): void {
+    this.#inbound.release();
+    this.#mayRelay(false);
+    this.#context.cells.release(this.#sent);
+  }
+
+  /** Packets like the one that was relayed last may go their way by themselves from now on. */
+  #settle(peer: Leg): void {
+    const forks = [this.inboundForks, peer.outboundForks];
+    if (forks.some(({ length }) => length > FLOW_FORKS_EACH)) return;
+    const { flow, payloadType } = this.#inbound;
+    const { numbers } = this.#context.cells;
+    forks.forEach((those, side) => {
+      for (let i = 0; i < FLOW_FORKS_EACH; i++) {
+        numbers[flow + FLOW_FORKS + side * FLOW_FORKS_EACH + i] = those[i]?.block ?? -1;
+      }
+    });
+    numbers[flow + FLOW_RELAY] = peer.#sent;
+    numbers[flow + FLOW_RELAY_TYPE] = this.#toPeer[payloadType]!;
+    numbers[flow + FLOW_TYPE] = payloadType;
+  }
+
+  /** Something about the forks has changed: packets of both parties are looked at again. */
+  #unsettle(): void {
+    this.#inbound.unsettle();
+    this.#peer?.inbound.unsettle();
+  }
+
+  /** Whether packets may be relayed to this party just as they are. */
+  #mayRelay(plainly: boolean): void {
+    this.#context.cells.numbers[this.#sent + SENT_TAKES] = plainly ? 0 : -1;
+  }
+
   get #canSend(): boolean {
     return this.#maySend && this.#inbound.latch.hasPeer;
   }
@@ -254,6 +309,7 @@ export class Leg implements PortOwner {
     if (sender === undefined) io.send(this.rtpPort, at, length);
     else if (!sendProtectedCopy(io, this.rtpPort, sender, bytes, at, length)) from.dropped++;
     stream.count(from.payloadEnd - from.payloadStart, now);
+    this.#mayRelay(sender === undefined && this.#tone === undefined);
     for (const fork of this.outboundForks) {
       fork.forward(bytes, at, from.payloadStart, from.payloadEnd, now);
     }

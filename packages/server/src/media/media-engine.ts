@@ -10,12 +10,15 @@ import { Passage } from "./passage.ts";
 import { Players } from "./players.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { Receiver } from "./receiver.ts";
+import { SteadyFlows } from "./steady-flows.ts";
 import { TranscodeQueue } from "./transcode-queue.ts";
 import type { MediaId, PlayOptions } from "./types.ts";
 import type { PairAddress, WorkerAnswer, WorkerCommand } from "./worker-messages.ts";
 
-/** Reports and silence are looked after this often. */
+/** Reports and silence of each port are looked after this often, */
 const TICK_MS = 250;
+/** not of all at once: packets would have to wait. */
+const TICK_SHARES = 50;
 /** How long a received packet waits for company on its way to a sink. */
 const SINK_FLUSH_MS = 40;
 /** With no more than so many, packets are handed on sooner: what is nowhere but here is lost when we are killed. */
@@ -40,6 +43,9 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #players: Players;
   readonly #transcodings = new TranscodeQueue();
   readonly #held = new HeldRuns();
+  readonly #flows: SteadyFlows;
+  /** Blocks of what comes to legs, by port index; −1 for other ports. */
+  readonly #flowOf: number[] = [];
   readonly #early: EarlyPackets;
   /** Of no meaning: keeps the compiler from leaving the looking out. */
   touched = 0;
@@ -47,11 +53,14 @@ export class MediaEngine implements PacketIoHandlers {
   #dirtySinks: PacketSink[] = [];
   #flushAt = Number.POSITIVE_INFINITY;
   #flushedAt = 0;
+  /** Goes round all ports; a map's iterator knows of those that come and go. */
+  #ticking = this.#owners.values();
   #tickAt = Number.POSITIVE_INFINITY;
 
   constructor(context: MediaContext, answer: Answer) {
     this.#context = context;
     this.#answer = answer;
+    this.#flows = new SteadyFlows(context.io, context.cells);
     this.#players = new Players((question, completed) => answer(question, { kind: "played", completed }));
     this.#early = new EarlyPackets(context, (leg) => {
       this.#rtpOwners[leg.rtpPort] = leg;
@@ -60,16 +69,22 @@ export class MediaEngine implements PacketIoHandlers {
 
   onBatch(batch: PacketBatch): void {
     // Each packet is another call's, and hundreds of calls do not fit into the processor's caches: every step of a packet
-    // would wait for memory in turn. Looking at all of them first, the processor waits for many at once (10 to 20 % of
-    // the CPU time at 400 calls).
+    // would wait for memory in turn. Looking at all of them first, the processor waits for many at once.
+    const flows = this.#flows;
     let touched = 0;
     for (let i = 0; i < batch.count; i++) {
-      const owner = this.#rtpOwners[batch.port[i]!];
-      if (owner instanceof Leg) touched += owner.touch();
+      const flow = this.#flowOf[batch.port[i]!]!;
+      if (flow >= 0) touched += flows.touch(flow);
+    }
+    for (let i = 0; i < batch.count; i++) {
+      const flow = this.#flowOf[batch.port[i]!]!;
+      if (flow >= 0) touched += flows.touchSent(flow);
     }
     this.touched = touched | 0;
     for (let i = 0; i < batch.count; i++) {
       const port = batch.port[i]!;
+      const flow = this.#flowOf[port]!;
+      if (flow >= 0 && flows.take(batch, i, flow)) continue;
       const owner = this.#rtpOwners[port];
       if (owner !== undefined) owner.onRtpPacket(batch, i);
       else this.#onOtherPacket(batch, i, this.#rtcpOwners[port]);
@@ -95,11 +110,19 @@ export class MediaEngine implements PacketIoHandlers {
     this.#transcodings.run(now);
     this.#early.run(now);
     this.#held.flushDue(now);
-    if (now >= this.#tickAt) {
-      for (const owner of this.#owners.values()) owner.onTick(now);
-      this.#tickAt = this.#owners.size === 0 ? Number.POSITIVE_INFINITY : now + TICK_MS;
-    }
+    if (now >= this.#tickAt) this.#tick(now);
     this.#arm();
+  }
+
+  /** Looks after a share of the ports. */
+  #tick(now: number): void {
+    const count = this.#owners.size;
+    for (let left = Math.ceil(count / TICK_SHARES); left > 0; left--) {
+      const next = this.#ticking.next();
+      if (next.done === true) this.#ticking = this.#owners.values();
+      else next.value.onTick(now);
+    }
+    this.#tickAt = count === 0 ? Number.POSITIVE_INFINITY : now + TICK_MS / Math.min(count, TICK_SHARES);
   }
 
   onCommand(command: WorkerCommand): void {
@@ -197,6 +220,8 @@ export class MediaEngine implements PacketIoHandlers {
       if (isJoinable(owner)) this.#early.open(owner);
       this.#rtpOwners[rtpPort] = isJoinable(owner) ? undefined : owner;
       this.#rtcpOwners[rtcpPort] = owner;
+      this.#flowOf[rtpPort] = owner instanceof Leg ? owner.inbound.flow : -1;
+      this.#flowOf[rtcpPort] = -1;
       if (this.#tickAt === Number.POSITIVE_INFINITY) this.#tickAt = performance.now() + TICK_MS;
       this.#arm();
       return { kind: "opened" };
@@ -215,9 +240,13 @@ export class MediaEngine implements PacketIoHandlers {
     this.#open(command, command.pair, (rtpPort, rtcpPort) => {
       const leg = this.#owners.get(command.leg);
       if (!(leg instanceof Leg)) return undefined;
-      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort, this.#held, this.#transcodings);
+      const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort, {
+        held: this.#held,
+        transcodings: this.#transcodings,
+        flows: this.#flows,
+      });
       this.#forkLegs.set(fork.id, leg);
-      (command.track === "inbound" ? leg.inboundForks : leg.outboundForks).push(fork);
+      leg.addFork(fork, command.track);
       return fork;
     });
   }
@@ -298,14 +327,13 @@ export class MediaEngine implements PacketIoHandlers {
     if (owner instanceof Fork) {
       const leg = this.#forkLegs.get(id);
       this.#forkLegs.delete(id);
-      for (const forks of leg === undefined ? [] : [leg.inboundForks, leg.outboundForks]) {
-        const at = forks.indexOf(owner);
-        if (at >= 0) forks.splice(at, 1);
-      }
+      leg?.removeFork(owner);
     }
     owner.close(now);
     const stats = owner.stats();
+    owner.release();
     this.#owners.delete(id);
+    this.#flowOf[owner.rtpPort] = -1;
     this.#rtpOwners[owner.rtpPort] = undefined;
     this.#rtcpOwners[owner.rtcpPort] = undefined;
     const { io } = this.#context;

@@ -47,7 +47,7 @@ export class Passage implements PortOwner {
     this.id = id;
     this.rtpPort = rtpPort;
     this.rtcpPort = rtcpPort;
-    this.#inbound = new InboundPath(context.io, rtpPort, rtcpPort);
+    this.#inbound = new InboundPath(context, rtpPort, rtcpPort);
   }
 
   connect({ remote, direction, codecs, srtp }: LegConnection): void {
@@ -136,8 +136,8 @@ export class Passage implements PortOwner {
 
   /** Silence is no fault of a camera that is off; the latch opens for a party whose NAT has moved it. */
   onTick(now: number): void {
-    const { latch, lastPacketAt } = this.#inbound;
-    if (lastPacketAt >= 0 && now - lastPacketAt > REOPEN_MS) latch.reopen();
+    const { lastPacketAt } = this.#inbound;
+    if (lastPacketAt >= 0 && now - lastPacketAt > REOPEN_MS) this.#inbound.reopen();
   }
 
   stats(): MediaStats {
@@ -151,6 +151,10 @@ export class Passage implements PortOwner {
 
   /** The parties' own BYEs pass through; we are no source that could say one. */
   close(): void {}
+
+  release(): void {
+    this.#inbound.release();
+  }
 
   #isOfParty(batch: PacketBatch, index: number): boolean {
     const { latch, rtcp } = this.#inbound;

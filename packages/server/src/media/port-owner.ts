@@ -14,4 +14,6 @@ export interface PortOwner {
   stats(): MediaStats;
   /** Says goodbye; the ports are closed afterwards. */
   close(now: number): void;
+  /** Gives its cells back; nothing is asked of it afterwards. */
+  release(): void;
 }

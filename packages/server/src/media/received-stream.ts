@@ -2,6 +2,8 @@ import { Reception, type ReceptionVerdict } from "@callfork/protocol/rtp";
 
 /** Counters of what a port received, over all the sources that came and went. */
 export class ReceivedStream {
+  readonly #cells: Float64Array;
+  readonly #at: number;
   /** The source that sends now. */
   current: Reception | undefined;
   /** Times at which another SSRC took over. */
@@ -13,6 +15,12 @@ export class ReceivedStream {
   #late = 0;
   #duplicates = 0;
   #firstPacketAt = -1;
+
+  /** @param cells - where the current source keeps `RECEPTION_CELLS` numbers, from `at` on */
+  constructor(cells: Float64Array, at: number) {
+    this.#cells = cells;
+    this.#at = at;
+  }
 
   /**
    * Takes one valid packet. A new SSRC is taken over at once (RFC 7866 §8.1.3: sources may change it at any time).
@@ -78,7 +86,7 @@ export class ReceivedStream {
       this.#late += before.late;
       this.#duplicates += before.duplicates;
     }
-    const source = new Reception(ssrc, clockRateHz);
+    const source = new Reception(ssrc, clockRateHz, 0, this.#cells, this.#at);
     this.current = source;
     return source;
   }

@@ -43,7 +43,7 @@ export class Receiver implements PortOwner {
     this.rtcpPort = ports.rtcpPort;
     this.#sink = options.sink;
     this.#clockRateHz = options.clockRateHz;
-    this.#inbound = new InboundPath(context.io, ports.rtpPort, ports.rtcpPort);
+    this.#inbound = new InboundPath(context, ports.rtpPort, ports.rtcpPort);
     this.#silence = new SilenceWatch(context, id, this.#inbound);
     this.#reporter = new RtcpReporter(context, options.cname);
     this.#ssrc = randomSsrc(context.random);
@@ -109,5 +109,9 @@ export class Receiver implements PortOwner {
   close(now: number): void {
     this.#reporter.bye(now, this.#inbound.rtcp, this.#ssrc, undefined);
     this.#sink.flush();
+  }
+
+  release(): void {
+    this.#inbound.release();
   }
 }

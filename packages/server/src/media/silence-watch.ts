@@ -35,12 +35,14 @@ export class SilenceWatch {
 
   run(now: number): void {
     const inbound = this.#inbound;
-    if (inbound.lastPacketAt >= 0 && now - inbound.lastPacketAt > REOPEN_MS) inbound.latch.reopen();
+    if (inbound.lastPacketAt >= 0 && now - inbound.lastPacketAt > REOPEN_MS) inbound.reopen();
     if (!inbound.listening || this.#told) return;
     const silentMs = now - Math.max(inbound.lastPacketAt, this.#expectedSince);
     if (silentMs < this.#context.silenceMs) return;
     this.#told = true;
     this.#flowing = false;
+    // The next packet has to be told of.
+    inbound.unsettle();
     this.#context.emit({ kind: "rtp-stopped", id: this.#id, silentMs: Math.round(silentMs) });
   }
 }

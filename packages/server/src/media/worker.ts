@@ -1,6 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { createPacketIo, createSrtpCiphers, HeldResources } from "../net/index.ts";
+import { FlowCells } from "./flow-cells.ts";
 import { MediaEngine } from "./media-engine.ts";
 import type { WorkerCommand, WorkerReport, WorkerSettings } from "./worker-messages.ts";
 
@@ -16,6 +17,7 @@ const engine = new MediaEngine(
     io,
     random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
     ciphers: createSrtpCiphers(),
+    cells: new FlowCells(),
     silenceMs: settings.silenceMs,
     earlyMs: settings.earlyMs,
     emit: (event) => report({ kind: "event", event }),

@@ -30,13 +30,14 @@ interface Port {
 
 const RECEIVE_BYTES = 1 << 18;
 const SEND_BYTES = 1 << 18;
+const HOLD_BYTES = 1 << 16;
 
 /** Packets without sockets and without time: a test says what comes, and when. */
 export class MemoryPacketIo implements PacketIo {
   readonly name = "dgram";
-  readonly joinsSegments = false;
+  readonly joinsSegments: boolean;
   readonly counters = newPacketIoCounters();
-  readonly slab = new Uint8Array(RECEIVE_BYTES + SEND_BYTES);
+  readonly slab = new Uint8Array(RECEIVE_BYTES + SEND_BYTES + HOLD_BYTES);
   readonly sent: SentDatagram[] = [];
   /** What `wakeAt` asked for last. */
   wakesAt = Number.POSITIVE_INFINITY;
@@ -46,6 +47,11 @@ export class MemoryPacketIo implements PacketIo {
   readonly #batch = new MemoryBatch(this.slab);
   #handlers: PacketIoHandlers | undefined;
   #sendAt = RECEIVE_BYTES;
+  #holdAt = RECEIVE_BYTES + SEND_BYTES;
+
+  constructor({ joinsSegments = false } = {}) {
+    this.joinsSegments = joinsSegments;
+  }
 
   attach(handlers: PacketIoHandlers): void {
     this.#handlers = handlers;
@@ -114,8 +120,12 @@ export class MemoryPacketIo implements PacketIo {
     return at;
   }
 
-  hold(): number {
-    return -1;
+  /** Never the same place twice. */
+  hold(length: number): number {
+    const at = this.#holdAt;
+    if (!this.joinsSegments || at + length > this.slab.length) return -1;
+    this.#holdAt += length;
+    return at;
   }
 
   release(): void {}
