@@ -3,7 +3,7 @@
 import { createMediaPlane, type MediaSrtp } from "@callfork/server/media";
 import type { CallforkOrder, CallforkReady } from "./devices.ts";
 import { askWorkers } from "./gc-watch.ts";
-import { keyingOf } from "./traffic.ts";
+import { type DevicePorts, keyingOf } from "./traffic.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error, child: () => quiet };
 const codecs = [{ name: "PCMU", clockRateHz: 8000, payloadType: 0 }];
@@ -28,7 +28,7 @@ async function setUp(order: CallforkOrder): Promise<void> {
     send: "toA" | "toB" | "fork",
   ): MediaSrtp | undefined =>
     srtp ? { receive: keyingOf(call, receive), send: keyingOf(call, send) } : undefined;
-  const opened: { a: number; b: number }[] = [];
+  const opened: DevicePorts[] = [];
   for (const [i, party] of parties.entries()) {
     const group = `CA${i}`;
     const [a, b] = await Promise.all([plane.openLeg({ group }), plane.openLeg({ group })]);
@@ -36,8 +36,10 @@ async function setUp(order: CallforkOrder): Promise<void> {
     plane.connectLeg(a.id, { ...connection, remote: at(party.a), srtp: keys(i, "a", "toA") });
     plane.connectLeg(b.id, { ...connection, remote: at(party.b), srtp: keys(i, "b", "toB") });
     plane.bridge(a.id, b.id);
+    const forks: number[] = [];
     for (const track of ["inbound", "outbound"] as const) {
       const fork = await plane.openFork({ leg: a.id, track });
+      forks.push(fork.rtpPort);
       plane.startFork(fork.id, {
         remote: at(party.recorder),
         payloadTypes: new Map([[0, 0]]),
@@ -47,7 +49,7 @@ async function setUp(order: CallforkOrder): Promise<void> {
         batching: order.batching,
       });
     }
-    opened.push({ a: a.rtpPort, b: b.rtpPort });
+    opened.push({ a: a.rtpPort, b: b.rtpPort, forks });
   }
   process.send?.({ kind: "ready", io: plane.implementation.io, calls: opened } satisfies CallforkReady);
 }

@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import type { PacketIoChoice } from "@callfork/server/net";
 import type { DeviceReport } from "./gc-watch.ts";
 import { NgClient } from "./ng-client.ts";
-import type { PartyPorts } from "./traffic.ts";
+import type { DevicePorts, PartyPorts } from "./traffic.ts";
 
 /** Something that relays and forks calls, running. */
 export interface Device {
   readonly name: string;
-  readonly calls: readonly { readonly a: number; readonly b: number }[];
+  readonly calls: readonly DevicePorts[];
   /** CPU time of the whole process so far, all its threads, in milliseconds. */
   cpuMs(): number;
   /** Resident memory of the whole process, in kilobytes: now, and before the first call was set up. */
@@ -43,7 +43,7 @@ export interface CallforkOrder extends DeviceOrder {
 export interface CallforkReady {
   readonly kind: "ready";
   readonly io: string;
-  readonly calls: readonly { readonly a: number; readonly b: number }[];
+  readonly calls: readonly DevicePorts[];
 }
 
 export async function startCallfork(
@@ -103,7 +103,7 @@ export async function startRtpengine(order: DeviceOrder): Promise<Device> {
   try {
     await ng.ask("ping");
     const empty = residentKb(child.pid!);
-    const calls: { a: number; b: number }[] = [];
+    const calls: DevicePorts[] = [];
     for (const [i, party] of order.parties.entries()) {
       calls.push(await setUpCall(ng, `call-${i}`, party, order.rtcpPort));
     }
@@ -132,20 +132,24 @@ async function setUpCall(
   callId: string,
   party: PartyPorts,
   rtcpPort: number,
-): Promise<{ a: number; b: number }> {
+): Promise<DevicePorts> {
   const call = { "call-id": callId, flags: ["trust-address"], ICE: "remove", replace: ["origin"] };
   const sdpOf = (port: number): string => describe([port], rtcpPort, "sendrecv");
   const offer = await ng.ask("offer", { ...call, "from-tag": "a", sdp: sdpOf(party.a) });
   const answer = await ng.ask("answer", { ...call, "from-tag": "a", "to-tag": "b", sdp: sdpOf(party.b) });
   const request = await ng.ask("subscribe request", { ...call, flags: ["all", "trust-address"] });
-  const tracks = portsOf(request.sdp).length;
+  const forks = portsOf(request.sdp);
   await ng.ask("subscribe answer", {
     ...call,
     "to-tag": request["to-tag"]!,
-    sdp: describe(new Array(tracks).fill(party.recorder), rtcpPort, "recvonly"),
+    sdp: describe(
+      forks.map(() => party.recorder),
+      rtcpPort,
+      "recvonly",
+    ),
   });
   // What the offer became goes to B, who sends there; what the answer became goes to A.
-  return { a: portsOf(answer.sdp)[0]!, b: portsOf(offer.sdp)[0]! };
+  return { a: portsOf(answer.sdp)[0]!, b: portsOf(offer.sdp)[0]!, forks };
 }
 
 function describe(ports: readonly number[], rtcpPort: number, direction: string): string {

@@ -5,7 +5,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { RTP_FIXED_HEADER_LENGTH as HEADER, writeRtpHeader } from "@callfork/protocol/rtp";
 import { SrtpReceiver, SrtpSender } from "@callfork/protocol/srtp";
-import { createPacketIo, createSrtpCiphers, type PacketBatch } from "@callfork/server/net";
+import { createSrtpCiphers } from "@callfork/server/net";
 import {
   type GeneratorMessage,
   isPattern,
@@ -13,35 +13,31 @@ import {
   type OpenOrder,
   PACKET_MS,
   PAYLOAD_BYTES,
-  type PartyPorts,
   type TrafficOrder,
   writePattern,
 } from "./traffic.ts";
+import { type OnPacket, Wire } from "./wire.ts";
 
-const LOCALHOST = "127.0.0.1";
-const FIRST_PORT = 33_000;
 const STRAGGLERS_MS = 500;
-const MAX_CATCH_UP_MS = 20;
+const MAX_CATCH_UP_MS = 2;
 const BUCKETS_PER_MS = 20;
-const TICK_MS = 1;
+/** So long it sleeps between two looks at the clock and at what has come. */
+const TICK_US = 200;
 /** Sent in one tick at most, when it has to catch up. */
 const TICK_PACKETS = 1500;
 const LENGTH = HEADER + PAYLOAD_BYTES;
 const TIME_AT = HEADER + 8;
+const SLOT_BYTES = 256;
+const SLOTS = 512;
+/** Calls take turns in using this many sockets for each role. */
+const SOCKETS = 2;
+const ROLE = { a: 0, b: SOCKETS, recorder: 2 * SOCKETS } as const;
 
 const tell = (message: GeneratorMessage): void => {
   process.send?.(message);
 };
-const { io } = createPacketIo({ choice: "auto", receiveBufferBytes: 1 << 20 });
+const wire = new Wire(3 * SOCKETS, SLOT_BYTES, SLOTS);
 const ciphers = createSrtpCiphers();
-let onBatch = (_batch: PacketBatch): void => {};
-let onWake = (_now: number): void => {};
-io.attach({ onBatch: (batch) => onBatch(batch), onWake: (now) => onWake(now), onUnreachable() {} });
-
-/** By port index: which call, and which of its ports. */
-const callOf: number[] = [];
-const roleOf: ("a" | "b" | "recorder")[] = [];
-const portsOf: { a: number; b: number; recorder: number }[] = [];
 
 process.on("message", (order: OpenOrder | TrafficOrder) => {
   (order.kind === "open" ? open(order) : run(order)).catch((error: unknown) => {
@@ -50,31 +46,52 @@ process.on("message", (order: OpenOrder | TrafficOrder) => {
   });
 });
 
+const socketOf = (call: number, role: keyof typeof ROLE): number => ROLE[role] + (call % SOCKETS);
+
 async function open({ calls }: OpenOrder): Promise<void> {
   const rtcp = createSocket("udp4").unref();
-  rtcp.bind(0, LOCALHOST);
+  rtcp.bind(0, "127.0.0.1");
   await once(rtcp, "listening");
-  const ports: PartyPorts[] = [];
-  let next = FIRST_PORT;
-  const openOne = async (call: number, role: "a" | "b" | "recorder"): Promise<number> => {
-    for (;;) {
-      try {
-        const index = await io.open(LOCALHOST, next++);
-        callOf[index] = call;
-        roleOf[index] = role;
-        return index;
-      } catch (error) {
-        if (next > 65_000) throw error;
-      }
-    }
-  };
-  for (let call = 0; call < calls; call++) {
-    const [a, b] = [await openOne(call, "a"), await openOne(call, "b")];
-    const recorder = await openOne(call, "recorder");
-    portsOf.push({ a, b, recorder });
-    ports.push({ a: io.localPort(a), b: io.localPort(b), recorder: io.localPort(recorder) });
-  }
-  tell({ kind: "ready", io: io.name, calls: ports, rtcpPort: rtcp.address().port });
+  const portOf = (call: number, role: keyof typeof ROLE): number => wire.ports[socketOf(call, role)]!;
+  tell({
+    kind: "ready",
+    calls: Array.from({ length: calls }, (_, call) => ({
+      a: portOf(call, "a"),
+      b: portOf(call, "b"),
+      recorder: portOf(call, "recorder"),
+    })),
+    rtcpPort: rtcp.address().port,
+  });
+}
+
+/** Where packets of one of the device's ports have to come to, and which stream's they are. */
+interface Way {
+  readonly stream: number;
+  readonly socket: number;
+  readonly isRelay: boolean;
+  readonly receiver: SrtpReceiver | undefined;
+}
+
+function waysOf({ calls, srtp }: TrafficOrder): (Way | undefined)[] {
+  const ways: (Way | undefined)[] = [];
+  calls.forEach(({ a, b, forks }, call) => {
+    const add = (
+      port: number | undefined,
+      stream: number,
+      role: keyof typeof ROLE,
+      key: "toA" | "toB" | "fork",
+    ) => {
+      if (port === undefined) return;
+      const receiver = srtp ? new SrtpReceiver(ciphers, keyingOf(call, key)) : undefined;
+      ways[port] = { stream, socket: socketOf(call, role), isRelay: role !== "recorder", receiver };
+    };
+    // What one party says comes to the other, from the port that the other sends to; the recorder hears both.
+    add(b, call * 2, "b", "toB");
+    add(a, call * 2 + 1, "a", "toA");
+    add(forks[0], call * 2, "recorder", "fork");
+    add(forks[1], call * 2 + 1, "recorder", "fork");
+  });
+  return ways;
 }
 
 async function run(order: TrafficOrder): Promise<void> {
@@ -83,101 +100,87 @@ async function run(order: TrafficOrder): Promise<void> {
   const windowFrom = Math.ceil((order.warmUpMs / 1000) * perSecond);
   const windowTo = windowFrom + Math.round((order.measureMs / 1000) * perSecond);
   const latency = new Uint32Array(1000 * BUCKETS_PER_MS);
-  const senders: (SrtpSender | undefined)[] = [];
-  const receivers: (SrtpReceiver | undefined)[] = [];
+  const ways = waysOf(order);
+  const senders = Array.from({ length: streams }, (_, stream) =>
+    order.srtp ? new SrtpSender(ciphers, keyingOf(stream >> 1, stream % 2 === 0 ? "a" : "b")) : undefined,
+  );
+  const { bytes, view } = wire;
   let relayed = 0;
   let forked = 0;
   let wrong = 0;
-  let view = new DataView(io.slab.buffer, io.slab.byteOffset, io.slab.byteLength);
-  order.calls.forEach(({ a, b }, call) => {
-    const ports = portsOf[call]!;
-    io.setPeer(ports.a, LOCALHOST, a, true);
-    io.setPeer(ports.b, LOCALHOST, b, true);
-    if (!order.srtp) return;
-    for (const role of ["a", "b"] as const) {
-      senders[ports[role]] = new SrtpSender(ciphers, keyingOf(call, role));
-      receivers[ports[role]] = new SrtpReceiver(ciphers, keyingOf(call, role === "a" ? "toA" : "toB"));
-    }
-    receivers[ports.recorder] = new SrtpReceiver(ciphers, keyingOf(call, "fork"));
-  });
+  let now = wire.now();
 
-  onBatch = (batch) => {
-    if (view.buffer !== batch.bytes.buffer) {
-      view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
+  const onPacket: OnPacket = (at, received, socket, sourcePort, receivedAt) => {
+    const way = ways[sourcePort];
+    const length = way?.receiver === undefined ? received : way.receiver.unprotectRtp(bytes, at, received);
+    const number = view.getUint32(at + HEADER, true);
+    if (way === undefined || length !== LENGTH || number >= windowTo) {
+      wrong++;
+      return;
     }
-    const now = performance.now();
-    for (let i = 0; i < batch.count; i++) {
-      const at = batch.offset[i]!;
-      const port = batch.port[i]!;
-      const receiver = receivers[port];
-      const length =
-        receiver === undefined ? batch.length[i]! : receiver.unprotectRtp(batch.bytes, at, batch.length[i]!);
-      const number = view.getUint32(at + HEADER, true);
-      if (length !== LENGTH || number >= windowTo) {
-        wrong++;
-        continue;
-      }
-      if (number < windowFrom) continue;
-      const isRelay = roleOf[port] !== "recorder";
-      if (isRelay) {
-        relayed++;
-        const delayMs = now - view.getFloat64(at + TIME_AT, true);
-        latency[Math.min(latency.length - 1, Math.max(0, Math.floor(delayMs * BUCKETS_PER_MS)))]!++;
-      } else {
-        forked++;
-      }
-      const stream = number % streams;
-      // What one party says comes to the other; the recorder hears both.
-      const wayIsRight =
-        callOf[port] === stream >> 1 && (!isRelay || roleOf[port] === (stream % 2 === 0 ? "b" : "a"));
-      if (!wayIsRight || !isPattern(view, at + HEADER, number)) wrong++;
+    if (number < windowFrom) return;
+    if (way.isRelay) {
+      relayed++;
+      const delayMs = receivedAt - view.getFloat64(at + TIME_AT, true);
+      latency[Math.min(latency.length - 1, Math.max(0, Math.floor(delayMs * BUCKETS_PER_MS)))]!++;
+    } else {
+      forked++;
     }
+    const isRight = way.socket === socket && way.stream === number % streams;
+    if (!isRight || !isPattern(view, at + HEADER, number)) wrong++;
   };
 
-  let startAt = performance.now() + 50;
+  let startAt = now + 50;
   let worstLagMs = 0;
   let number = 0;
   let begun = false;
   let measuredFrom = 0;
-  const overhead = order.srtp ? 10 : 0;
-  await new Promise<void>((resolve) => {
-    onWake = (now) => {
-      const behindMs = now - startAt - (number / perSecond) * 1000;
-      if (begun && order.pattern === "spread") worstLagMs = Math.max(worstLagMs, behindMs);
-      // Held up for longer than that, it goes on where it was: a storm to catch up is nothing that parties do.
-      if (behindMs > MAX_CATCH_UP_MS) startAt += behindMs;
-      const elapsed = now - startAt;
-      const due =
-        order.pattern === "spread"
-          ? Math.floor((elapsed / 1000) * perSecond)
-          : (Math.floor(elapsed / PACKET_MS) + 1) * streams;
-      const last = Math.min(windowTo, due, number + TICK_PACKETS);
-      const slab = io.slab;
-      if (view.buffer !== slab.buffer) view = new DataView(slab.buffer, slab.byteOffset, slab.byteLength);
-      for (; number < last; number++) {
-        const at = io.reserve((LENGTH + overhead + 7) & ~7);
-        if (at < 0) break;
-        const stream = number % streams;
-        const ports = portsOf[stream >> 1]!;
-        const port = stream % 2 === 0 ? ports.a : ports.b;
-        fill(slab, view, at, number, stream, Math.floor(number / streams), now);
-        const sender = senders[port];
-        io.send(port, at, sender === undefined ? LENGTH : sender.protectRtp(slab, at, LENGTH));
-      }
+
+  const sendDue = (): void => {
+    const behindMs = now - startAt - (number / perSecond) * 1000;
+    if (begun && order.pattern === "spread") worstLagMs = Math.max(worstLagMs, behindMs);
+    // Held up for longer than that, it goes on where it was: a storm to catch up is nothing that parties do.
+    if (behindMs > MAX_CATCH_UP_MS) startAt += behindMs;
+    const elapsed = now - startAt;
+    const due =
+      order.pattern === "spread"
+        ? Math.floor((elapsed / 1000) * perSecond)
+        : (Math.floor(elapsed / PACKET_MS) + 1) * streams;
+    const last = Math.min(windowTo, due, number + TICK_PACKETS);
+    for (; number < last; number++) {
+      const stream = number % streams;
+      const call = stream >> 1;
+      const role = stream % 2 === 0 ? "a" : "b";
+      const socket = socketOf(call, role);
+      const at = wire.place(socket);
+      if (at < 0) break;
+      fill(bytes, view, at, number, stream, Math.floor(number / streams), now);
+      const length = senders[stream]?.protectRtp(bytes, at, LENGTH) ?? LENGTH;
+      wire.queue(socket, length, order.calls[call]![role]);
+    }
+    wire.flush();
+  };
+
+  const turns = async (until: () => boolean): Promise<void> => {
+    while (!until()) {
+      now = wire.now();
+      if (now >= startAt && number < windowTo) sendDue();
       if (!begun && number >= windowFrom) {
         begun = true;
-        measuredFrom = performance.now();
+        measuredFrom = now;
         tell({ kind: "begin" });
       }
-      if (number >= windowTo) resolve();
-      else io.wakeAt(Math.max(now + TICK_MS, order.pattern === "burst" ? startAt + nextBurst(elapsed) : 0));
-    };
-    io.wakeAt(startAt);
-  });
+      wire.receive(onPacket);
+      wire.sleep(TICK_US);
+      // Messages go out and come in meanwhile.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await turns(() => number >= windowTo);
   tell({ kind: "end" });
-  const scheduled = Math.floor(((performance.now() - measuredFrom) / 1000) * perSecond);
-  await new Promise((resolve) => setTimeout(resolve, STRAGGLERS_MS));
-  onBatch = () => {};
+  const endedAt = now;
+  const scheduled = Math.floor(((endedAt - measuredFrom) / 1000) * perSecond);
+  await turns(() => now >= endedAt + STRAGGLERS_MS);
   tell({
     kind: "report",
     sent: number - windowFrom,
@@ -190,8 +193,6 @@ async function run(order: TrafficOrder): Promise<void> {
     worstLagMs,
   });
 }
-
-const nextBurst = (elapsed: number): number => (Math.floor(elapsed / PACKET_MS) + 1) * PACKET_MS;
 
 function fill(
   bytes: Uint8Array,

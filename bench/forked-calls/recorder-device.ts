@@ -9,7 +9,7 @@ import { narrowbandFormat } from "../../packages/server/src/recording-server/tra
 import { TrackWriter, type WrittenTrack } from "../../packages/server/src/recording-server/tracks/writer.ts";
 import type { CallforkOrder, CallforkReady } from "./devices.ts";
 import { askWorkers } from "./gc-watch.ts";
-import { isPattern, PAYLOAD_BYTES } from "./traffic.ts";
+import { type DevicePorts, isPattern, PAYLOAD_BYTES } from "./traffic.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error, child: () => quiet };
 const folder = mkdtempSync(join(tmpdir(), "callfork-bench-"));
@@ -38,7 +38,7 @@ async function setUp({ parties, rtcpPort, ports, workers, io }: CallforkOrder): 
   });
   // Before the first call.
   process.send?.(await askWorkers());
-  const opened: { a: number; b: number }[] = [];
+  const opened: DevicePorts[] = [];
   for (const [i, party] of parties.entries()) {
     const portOf = async (name: "a" | "b"): Promise<number> => {
       const formats = [narrowbandFormat(0, "PCMU")];
@@ -56,7 +56,7 @@ async function setUp({ parties, rtcpPort, ports, workers, io }: CallforkOrder): 
       tracks.push({ track, close: () => plane.close(receiver.id).then(() => track.close()) });
       return receiver.rtpPort;
     };
-    opened.push({ a: await portOf("a"), b: await portOf("b") });
+    opened.push({ a: await portOf("a"), b: await portOf("b"), forks: [] });
   }
   process.send?.({ kind: "ready", io: plane.implementation.io, calls: opened } satisfies CallforkReady);
 }

@@ -9,7 +9,6 @@ export interface OpenOrder {
 /** The generator's own ports: of both parties of each call, and of the recorder that gets both tracks. */
 export interface GeneratorReady {
   readonly kind: "ready";
-  readonly io: string;
   readonly calls: readonly PartyPorts[];
   /** Where all RTCP goes. */
   readonly rtcpPort: number;
@@ -21,10 +20,16 @@ export interface PartyPorts {
   readonly recorder: number;
 }
 
+/** Ports of the device under test: where party A and where party B send to, and from which the copies of both come. */
+export interface DevicePorts {
+  readonly a: number;
+  readonly b: number;
+  readonly forks: readonly number[];
+}
+
 export interface TrafficOrder {
   readonly kind: "run";
-  /** Ports of the device under test, for each call: where party A and where party B send to. */
-  readonly calls: readonly { readonly a: number; readonly b: number }[];
+  readonly calls: readonly DevicePorts[];
   /** "spread": packets leave evenly over 20 ms. "burst": all streams at once, every 20 ms. */
   readonly pattern: "spread" | "burst";
   readonly srtp: boolean;
