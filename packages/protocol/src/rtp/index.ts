@@ -29,6 +29,7 @@ export {
   writeUint32,
 } from "./packet.ts";
 export {
+  isNextReceived,
   MIN_SEQUENTIAL,
   RECEPTION_CELLS,
   Reception,

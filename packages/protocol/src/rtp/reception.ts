@@ -305,6 +305,16 @@ export class Reception {
   }
 }
 
+/** Is this packet the next in line of that source? Of the `Reception` that keeps its numbers in `cells`, from `at` on. */
+export function isNextReceived(
+  cells: Float64Array,
+  at: number,
+  ssrc: number,
+  sequenceNumber: number,
+): boolean {
+  return cells[at + NEXT] === sequenceNumber && cells[at + SSRC] === ssrc;
+}
+
 /**
  * Takes the packet if it is the next in line of the source whose `Reception` keeps its numbers in `cells`, from `at` on:
  * what `receive` would do with it. False: nothing was done, `receive` has to look at it.
@@ -318,7 +328,7 @@ export function receiveNext(
   now: number,
   payloadOctets: number,
 ): boolean {
-  if (cells[at + NEXT] !== sequenceNumber || cells[at + SSRC] !== ssrc) return false;
+  if (!isNextReceived(cells, at, ssrc, sequenceNumber)) return false;
   updateJitter(cells, at, rtpTimestamp, now);
   cells[at + LAST_TIMESTAMP] = rtpTimestamp;
   cells[at + LAST_TIMED_AT] = now;

@@ -21,6 +21,21 @@ export interface AesEcb {
    * @returns as many octets; they belong to the caller
    */
   encrypt(blocks: Uint8Array, into?: Uint8Array): Uint8Array;
+  /**
+   * Encrypts, or decrypts, `from` to `to` in place in counter mode; absent where it would cost more than keystreams that
+   * `encrypt` makes for several packets.
+   *
+   * @param first - the first counter block, as four signed numbers of 32 bits in network order; the fourth counts
+   */
+  counterMode?(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    first: number,
+    second: number,
+    third: number,
+    fourth: number,
+  ): void;
 }
 
 /** HMAC-SHA1 (RFC 2104), cut to the length of a tag. */

@@ -1,4 +1,4 @@
-import { writeUint32 } from "../rtp/index.ts";
+import { readUint32, writeUint32 } from "../rtp/index.ts";
 import type { AesEcb } from "./ciphers.ts";
 
 const BLOCK = 16;
@@ -12,13 +12,43 @@ const MAX_AHEAD_OCTETS = 2048;
  *
  *    IV = (salt × 2^16) XOR (SSRC × 2^64) XOR (index × 2^16)
  *
- * and says nothing of its content. So the keystream of the next packets is made together with that of the present
- * one: a call into the cipher costs more than the blocks do.
+ * and says nothing of its content. So, where the cipher does not do all of it in one call, the keystream of the next
+ * packets is made together with that of the present one: a call into the cipher costs more than the blocks do.
  */
 export class Keystream {
   readonly aes: AesEcb;
-  /** `salt × 2^16 XOR SSRC × 2^64`. */
-  readonly #base = new Uint8Array(BLOCK);
+  /** `salt × 2^16 XOR SSRC × 2^64`, as signed numbers of 32 bits. */
+  readonly #first: number;
+  readonly #second: number;
+  readonly #third: number;
+  readonly #fourth: number;
+  readonly #made: MadeAhead | undefined;
+
+  constructor(aes: AesEcb, salt: Uint8Array, ssrc: number) {
+    const base = new Uint8Array(BLOCK);
+    base.set(salt);
+    for (let i = 0; i < 4; i++) base[4 + i]! ^= ssrc >>> (24 - 8 * i);
+    this.aes = aes;
+    const word = (at: number): number => readUint32(base, at) | 0;
+    [this.#first, this.#second, this.#third, this.#fourth] = [word(0), word(4), word(8), word(12)];
+    if (aes.counterMode === undefined) this.#made = new MadeAhead(aes, base);
+  }
+
+  /** Encrypts, or decrypts, `from` to `to` in place. */
+  apply(bytes: Uint8Array, from: number, to: number, index: number): void {
+    if (this.#made !== undefined) {
+      this.#made.apply(bytes, from, to, index);
+      return;
+    }
+    // index × 2^16: its 48 bits lie in the third word and in the upper half of the fourth.
+    const third = this.#third ^ Math.floor(index / 0x1_0000);
+    this.aes.counterMode?.(bytes, from, to, this.#first, this.#second, third, this.#fourth ^ (index << 16));
+  }
+}
+
+class MadeAhead {
+  readonly #aes: AesEcb;
+  readonly #base: Uint8Array;
   /** Counter blocks of the packets ahead; only the index in them changes. */
   #counters = new Uint8Array(0);
   #ahead: Uint8Array = new Uint8Array(0);
@@ -28,13 +58,11 @@ export class Keystream {
   #blocks = 0;
   #last = -1;
 
-  constructor(aes: AesEcb, salt: Uint8Array, ssrc: number) {
-    this.aes = aes;
-    this.#base.set(salt);
-    for (let i = 0; i < 4; i++) this.#base[4 + i]! ^= ssrc >>> (24 - 8 * i);
+  constructor(aes: AesEcb, base: Uint8Array) {
+    this.#aes = aes;
+    this.#base = base;
   }
 
-  /** Encrypts, or decrypts, `from` to `to` in place. */
   apply(bytes: Uint8Array, from: number, to: number, index: number): void {
     const blocks = Math.ceil((to - from) / BLOCK);
     let offset = index - this.#first;
@@ -69,7 +97,7 @@ export class Keystream {
       }
     }
     this.#first = index;
-    this.#ahead = this.aes.encrypt(counters, this.#ahead);
+    this.#ahead = this.#aes.encrypt(counters, this.#ahead);
   }
 
   #layOut(packets: number, blocks: number): void {

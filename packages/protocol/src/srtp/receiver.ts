@@ -30,6 +30,7 @@ export class SrtpReceiver {
   readonly #limits: SrtpLimits;
   readonly #rtpSources = new Map<number, Source>();
   readonly #rtcpSources = new Map<number, Source>();
+  #lastSource: Source | undefined;
   readonly #rolloverHints: ReadonlyMap<number, number>;
   /** Packets taken under each key, and how many it is good for. */
   readonly #packets: { rtp: number; rtcp: number; readonly limits: SrtpLimits }[];
@@ -75,7 +76,9 @@ export class SrtpReceiver {
     const packets = this.#packets[which]!;
     if (packets.rtp >= packets.limits.rtpPackets) return SRTP_KEY_EXPIRED;
     const ssrc = rtpSsrc(bytes, at);
-    const source = this.#rtpSources.get(ssrc);
+    const last = this.#lastSource;
+    const source = last?.ssrc === ssrc ? last : this.#rtpSources.get(ssrc);
+    this.#lastSource = source;
     if (source === undefined) return this.#firstRtp(transform, packets, bytes, at, start, end);
     const { window } = source;
     const index = estimatePacketIndex(rtpSequenceNumber(bytes, at), window.newest);

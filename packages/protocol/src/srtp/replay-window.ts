@@ -5,12 +5,13 @@ export const REPLAY_WINDOW = 128;
 export class ReplayWindow {
   /** −1 before the first. */
   newest = -1;
-  readonly #seen = new Uint8Array(REPLAY_WINDOW);
+  /** Four words of bits. */
+  readonly #seen = [0, 0, 0, 0];
 
   /** Whether an index is new, and young enough to know. */
   admits(index: number): boolean {
     if (index > this.newest) return true;
-    return this.newest - index < REPLAY_WINDOW && this.#seen[index % REPLAY_WINDOW] === 0;
+    return this.newest - index < REPLAY_WINDOW && !this.#has(index);
   }
 
   /** Marks an index that was admitted. */
@@ -18,9 +19,16 @@ export class ReplayWindow {
     if (index > this.newest) {
       const ahead = index - this.newest;
       if (ahead >= REPLAY_WINDOW) this.#seen.fill(0);
-      else for (let i = 1; i < ahead; i++) this.#seen[(this.newest + i) % REPLAY_WINDOW] = 0;
+      else for (let i = 1; i < ahead; i++) this.#seen[wordOf(this.newest + i)]! &= ~bitOf(this.newest + i);
       this.newest = index;
     }
-    this.#seen[index % REPLAY_WINDOW] = 1;
+    this.#seen[wordOf(index)]! |= bitOf(index);
+  }
+
+  #has(index: number): boolean {
+    return (this.#seen[wordOf(index)]! & bitOf(index)) !== 0;
   }
 }
+
+const wordOf = (index: number): number => (index % REPLAY_WINDOW) >> 5;
+const bitOf = (index: number): number => 1 << (index % 32);

@@ -28,6 +28,7 @@ export class SrtpSender {
   readonly #limits: SrtpLimits;
   readonly #rtpSources = new Map<number, Source>();
   readonly #rtcpSources = new Map<number, Source>();
+  #lastSource: Source | undefined;
   #rtpPackets = 0;
   #rtcpPackets = 0;
 
@@ -53,8 +54,11 @@ export class SrtpSender {
     const start = srtpPayloadStart(bytes, at, length);
     if (start < 0) return SRTP_MALFORMED;
     if (this.#rtpPackets >= this.#limits.rtpPackets) return SRTP_KEY_EXPIRED;
-    const source = sourceOf(this.#rtpSources, rtpSsrc(bytes, at), this.#limits.sources);
+    const ssrc = rtpSsrc(bytes, at);
+    const last = this.#lastSource;
+    const source = last?.ssrc === ssrc ? last : sourceOf(this.#rtpSources, ssrc, this.#limits.sources);
     if (source === undefined) return SRTP_TOO_MANY_SOURCES;
+    this.#lastSource = source;
     const { window } = source;
     const sequenceNumber = rtpSequenceNumber(bytes, at);
     const index = window.newest < 0 ? sequenceNumber : estimatePacketIndex(sequenceNumber, window.newest);
