@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { AesEcb, AesGcm, HmacSha1, SrtpCiphers } from "@callfork/protocol/srtp";
 import { MAX_PACKET_BYTES } from "./packet-io.ts";
 import { loadKoffi } from "./uring/kernel.ts";
@@ -24,6 +25,25 @@ interface OpenSsl {
   readonly noPadding: (context: bigint, padding: number) => number;
   readonly sha1Update: (context: number, from: number, length: number) => number;
   readonly sha1Transform: (context: number, block: number) => void;
+  /** Absent where the processor has no instructions for AES that we know how to call. */
+  readonly counterMode: CounterMode | undefined;
+}
+
+interface CounterMode {
+  readonly encrypt: (from: number, to: number, length: number, schedule: number, encrypt: number) => void;
+  readonly setKey: (key: number, bits: number, schedule: number) => number;
+  readonly crypt: (
+    from: number,
+    to: number,
+    length: number,
+    schedule: number,
+    counter: number,
+    rest: number,
+    used: number,
+    blocks: bigint,
+  ) => void;
+  /** The function that `crypt` leaves whole blocks to. */
+  readonly blocks: bigint;
 }
 
 /**
@@ -39,9 +59,14 @@ export function createOpenSslCiphers(): SrtpCiphers | undefined {
     const openSsl = bindOpenSsl(koffi);
     const sha1 = new Sha1(openSsl);
     const places = new Places(openSsl);
+    const counter = new Scratch(openSsl, COUNTER_BYTES);
+    const keys = new KeyRoom(openSsl);
     return {
-      aesEcb: (key) => new OpenSslAesEcb(openSsl, key),
-      hmacSha1: (key) => new OpenSslHmacSha1(places, sha1, key),
+      aesEcb: (key) =>
+        openSsl.counterMode === undefined
+          ? new OpenSslAesEcb(openSsl, key)
+          : new OpenSslAesCounterMode(openSsl.counterMode, places, counter, keys, key),
+      hmacSha1: (key) => new OpenSslHmacSha1(places, sha1, keys, key),
       aesGcm: (key) => new OpenSslAesGcm(openSsl, places, key),
     };
   } catch {
@@ -67,26 +92,59 @@ function bindOpenSsl(koffi: Koffi): OpenSsl {
     noPadding: self.func("int EVP_CIPHER_CTX_set_padding(void *context, int padding)"),
     sha1Update: self.func("int SHA1_Update(uintptr_t context, uintptr_t from, size_t length)"),
     sha1Transform: self.func("void SHA1_Transform(uintptr_t context, uintptr_t block)"),
+    counterMode: bindCounterMode(koffi, self),
   };
 }
 
-/** Where arrays lie. Packets of a thread lie in few buffers: the last one is remembered. */
+/** What EVP does for AES-CTR on x64, without the two calls for a new counter. */
+function bindCounterMode(koffi: Koffi, self: ReturnType<Koffi["load"]>): CounterMode | undefined {
+  if (process.arch !== "x64" || !processorHasAes()) return undefined;
+  try {
+    return {
+      setKey: self.func("int aesni_set_encrypt_key(uintptr_t key, int bits, uintptr_t schedule)"),
+      encrypt: self.func(
+        "void aesni_ecb_encrypt(uintptr_t from, uintptr_t to, size_t length, uintptr_t schedule, int encrypt)",
+      ),
+      crypt: self.func(
+        "void CRYPTO_ctr128_encrypt_ctr32(uintptr_t from, uintptr_t to, size_t length, uintptr_t schedule, " +
+          "uintptr_t counter, uintptr_t rest, uintptr_t used, uintptr_t blocks)",
+      ),
+      blocks: koffi.address(self.symbol("aesni_ctr32_encrypt_blocks", "char")),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function processorHasAes(): boolean {
+  try {
+    return /^flags\s*:.* aes( |$)/m.test(readFileSync("/proc/cpuinfo", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** Where arrays lie. Packets of a thread lie in one: the last one is remembered. */
 class Places {
   readonly #openSsl: OpenSsl;
-  #buffer: ArrayBufferLike | undefined;
-  #base = 0;
+  #bytes: Uint8Array | undefined;
+  #place = 0;
 
   constructor(openSsl: OpenSsl) {
     this.#openSsl = openSsl;
   }
 
   of(bytes: Uint8Array): number {
-    const buffer = bytes.buffer;
-    if (buffer !== this.#buffer) {
-      this.#base = this.#openSsl.addressOf(buffer);
-      this.#buffer = buffer;
+    if (bytes !== this.#bytes) {
+      this.#place = this.#openSsl.addressOf(bytes.buffer) + bytes.byteOffset;
+      this.#bytes = bytes;
     }
-    return this.#base + bytes.byteOffset;
+    return this.#place;
+  }
+
+  /** Of one that does not matter later. */
+  now(bytes: Uint8Array): number {
+    return this.#openSsl.addressOf(bytes.buffer) + bytes.byteOffset;
   }
 }
 
@@ -101,6 +159,55 @@ class Scratch {
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.address = openSsl.addressOf(buffer);
+  }
+}
+
+/** struct aes_key_st, fifteen round keys and their number, is 244 octets; two states of SHA-1 are 40. */
+const KEY_BYTES = 256;
+const CHUNK_KEYS = 256;
+
+interface KeyPlace {
+  readonly address: number;
+  readonly bytes: Uint8Array;
+  /** The same octets; `at` is the index of the first word. */
+  readonly words: Int32Array;
+  readonly at: number;
+}
+
+/**
+ * Memory for what is made of keys, in chunks: contexts that are made one after the other, as those of a stream are, lie
+ * side by side. What is not used any more is wiped.
+ */
+class KeyRoom {
+  readonly #openSsl: OpenSsl;
+  readonly #free: KeyPlace[] = [];
+  readonly #gone = new FinalizationRegistry<KeyPlace>((place) => {
+    place.bytes.fill(0);
+    this.#free.push(place);
+  });
+
+  constructor(openSsl: OpenSsl) {
+    this.#openSsl = openSsl;
+  }
+
+  /** `KEY_BYTES` octets that begin at a multiple of 64, for as long as `owner` is there. */
+  take(owner: object): KeyPlace {
+    if (this.#free.length === 0) this.#grow();
+    const place = this.#free.pop()!;
+    this.#gone.register(owner, place);
+    return place;
+  }
+
+  #grow(): void {
+    const room = new ArrayBuffer(CHUNK_KEYS * KEY_BYTES + 63);
+    const address = this.#openSsl.addressOf(room);
+    const skip = -address & 63;
+    const words = new Int32Array(room, (skip + 3) & ~3, (CHUNK_KEYS * KEY_BYTES) / 4);
+    for (let i = CHUNK_KEYS - 1; i >= 0; i--) {
+      const from = skip + i * KEY_BYTES;
+      const bytes = new Uint8Array(room, from, KEY_BYTES);
+      this.#free.push({ address: address + from, bytes, words, at: (i * KEY_BYTES) / 4 });
+    }
   }
 }
 
@@ -154,6 +261,57 @@ class OpenSslAesEcb implements AesEcb {
   }
 }
 
+/** The counter block, what is left of a keystream block, and how much of it is used. */
+const COUNTER_BYTES = 64;
+const REST_AT = 16;
+const USED_AT = 32;
+
+/** Counter mode in one call a packet. */
+class OpenSslAesCounterMode implements AesEcb {
+  readonly #mode: CounterMode;
+  readonly #places: Places;
+  readonly #counter: Scratch;
+  readonly #schedule: number;
+
+  constructor(mode: CounterMode, places: Places, counter: Scratch, keys: KeyRoom, key: Uint8Array) {
+    this.#mode = mode;
+    this.#places = places;
+    this.#counter = counter;
+    this.#schedule = keys.take(this).address;
+    counter.bytes.set(key);
+    const failed = mode.setKey(counter.address, 8 * key.length, this.#schedule);
+    counter.bytes.fill(0);
+    if (failed !== 0) throw new Error("aesni_set_encrypt_key");
+  }
+
+  encrypt(blocks: Uint8Array, into?: Uint8Array): Uint8Array {
+    const out = into?.length === blocks.length ? into : newBlocks(blocks.length);
+    const [to, from] = [this.#places.now(out), this.#places.now(blocks)];
+    this.#mode.encrypt(from, to, blocks.length, this.#schedule, 1);
+    return out;
+  }
+
+  counterMode(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    first: number,
+    second: number,
+    third: number,
+    fourth: number,
+  ): void {
+    const { view, address } = this.#counter;
+    view.setInt32(0, first);
+    view.setInt32(4, second);
+    view.setInt32(8, third);
+    view.setInt32(12, fourth);
+    view.setInt32(USED_AT, 0);
+    const at = this.#places.of(bytes) + from;
+    const { crypt, blocks } = this.#mode;
+    crypt(at, at, to - from, this.#schedule, address, address + REST_AT, address + USED_AT, blocks);
+  }
+}
+
 /** Not among the small arrays that the garbage collector moves. */
 const newBlocks = (length: number): Uint8Array => new Uint8Array(new ArrayBuffer(length));
 
@@ -164,23 +322,31 @@ const SHA_CONTEXT_BYTES = 96;
 const LENGTH_LOW_AT = 20;
 const DATA_AT = 28;
 const COUNT_AT = 92;
+/** The length of the message in bits is the end of the last block: two words (RFC 3174 §4), of which one is enough. */
+const PADDED_TO = SHA1_BLOCK - 8;
+const BITS_AT = SHA1_BLOCK - 4;
 
 /** The one SHA-1 context of a thread, whose memory is ours: states are put in and taken out. */
 class Sha1 {
   readonly context: Scratch;
-  readonly words: Uint32Array;
+  readonly words: Int32Array;
+  /** The one block that the outer hash has: a code, and padding that never changes. */
+  readonly outer: Scratch;
   readonly update: OpenSsl["sha1Update"];
   readonly transform: OpenSsl["sha1Transform"];
 
   constructor(openSsl: OpenSsl) {
     this.context = new Scratch(openSsl, SHA_CONTEXT_BYTES);
-    this.words = new Uint32Array(this.context.bytes.buffer);
+    this.words = new Int32Array(this.context.bytes.buffer);
+    this.outer = new Scratch(openSsl, SHA1_BLOCK);
+    this.outer.view.setUint8(SHA1_LENGTH, 0x80);
+    this.outer.view.setUint32(BITS_AT, 8 * (SHA1_BLOCK + SHA1_LENGTH));
     this.update = openSsl.sha1Update;
     this.transform = openSsl.sha1Transform;
   }
 
   /** @returns the state behind one block */
-  stateBehind(block: Uint8Array): Uint32Array {
+  stateBehind(block: Uint8Array): Int32Array {
     const { words, context } = this;
     words.set(INITIAL);
     context.bytes.set(block, DATA_AT);
@@ -199,16 +365,20 @@ const INITIAL = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
 class OpenSslHmacSha1 implements HmacSha1 {
   readonly #places: Places;
   readonly #sha1: Sha1;
-  readonly #inner: Uint32Array;
-  readonly #outer: Uint32Array;
+  /** The states behind both pads are ten of these words. */
+  readonly #states: Int32Array;
+  readonly #at: number;
 
-  constructor(places: Places, sha1: Sha1, key: Uint8Array) {
+  constructor(places: Places, sha1: Sha1, keys: KeyRoom, key: Uint8Array) {
     this.#places = places;
     this.#sha1 = sha1;
+    const place = keys.take(this);
+    this.#states = place.words;
+    this.#at = place.at;
     const pad = (with_: number): Uint8Array =>
       Uint8Array.from({ length: SHA1_BLOCK }, (_, i) => (key[i] ?? 0) ^ with_);
-    this.#inner = sha1.stateBehind(pad(0x36));
-    this.#outer = sha1.stateBehind(pad(0x5c));
+    place.words.set(sha1.stateBehind(pad(0x36)), place.at);
+    place.words.set(sha1.stateBehind(pad(0x5c)), place.at + 5);
   }
 
   sign(
@@ -244,9 +414,11 @@ class OpenSslHmacSha1 implements HmacSha1 {
   /** Leaves the code in the first five words of the context. */
   #compute(bytes: Uint8Array, at: number, length: number, trailer: number): void {
     const sha1 = this.#sha1;
-    const { words } = sha1;
+    const { words, outer } = sha1;
     const { bytes: context, view, address } = sha1.context;
-    for (let i = 0; i < 5; i++) words[i] = this.#inner[i]!;
+    const states = this.#states;
+    const from = this.#at;
+    for (let i = 0; i < 5; i++) words[i] = states[from + i]!;
     words[LENGTH_LOW_AT / 4] = 8 * SHA1_BLOCK;
     words[LENGTH_LOW_AT / 4 + 1] = 0;
     words[COUNT_AT / 4] = 0;
@@ -265,22 +437,19 @@ class OpenSslHmacSha1 implements HmacSha1 {
       }
     }
     context[DATA_AT + used++] = 0x80;
-    if (used > SHA1_BLOCK - 8) {
-      context.fill(0, DATA_AT + used, DATA_AT + SHA1_BLOCK);
+    if (used > PADDED_TO) {
+      while (used < SHA1_BLOCK) context[DATA_AT + used++] = 0;
       sha1.transform(address, address + DATA_AT);
       used = 0;
     }
-    context.fill(0, DATA_AT + used, DATA_AT + SHA1_BLOCK - 4);
-    view.setUint32(DATA_AT + SHA1_BLOCK - 4, 8 * total);
+    while (used < BITS_AT) context[DATA_AT + used++] = 0;
+    view.setUint32(DATA_AT + BITS_AT, 8 * total);
     sha1.transform(address, address + DATA_AT);
     for (let i = 0; i < 5; i++) {
-      view.setUint32(DATA_AT + 4 * i, words[i]!);
-      words[i] = this.#outer[i]!;
+      outer.view.setInt32(4 * i, words[i]!);
+      words[i] = states[from + 5 + i]!;
     }
-    context[DATA_AT + SHA1_LENGTH] = 0x80;
-    context.fill(0, DATA_AT + SHA1_LENGTH + 1, DATA_AT + SHA1_BLOCK - 4);
-    view.setUint32(DATA_AT + SHA1_BLOCK - 4, 8 * (SHA1_BLOCK + SHA1_LENGTH));
-    sha1.transform(address, address + DATA_AT);
+    sha1.transform(address, outer.address);
   }
 }
 

@@ -55,6 +55,28 @@ for (const [name, ciphers] of IMPLEMENTATIONS) {
     );
   });
 
+  test(`[R3711-4.1.1-1] ${name}: counter mode, where it is one call, is that of node:crypto for every length and counter`, () => {
+    const word = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(16, 32).chain(octets),
+        fc.uint8Array({ maxLength: 400 }),
+        fc.nat(9),
+        fc.tuple(word, word, word, word),
+        (key, plain, at, words) => {
+          const aes = ciphers.aesEcb(key);
+          const counter = Buffer.alloc(16);
+          for (const [i, one] of words.entries()) counter.writeInt32BE(one, 4 * i);
+          const bytes = Buffer.concat([Buffer.alloc(at), plain, Buffer.alloc(3)]);
+          const expected = createCipheriv(`aes-${8 * key.length}-ctr`, key, counter).update(plain);
+          aes.counterMode?.(bytes, at, at + plain.length, ...words);
+          if (aes.counterMode === undefined) bytes.set(expected, at);
+          assert.deepEqual(bytes, Buffer.concat([Buffer.alloc(at), expected, Buffer.alloc(3)]));
+        },
+      ),
+    );
+  });
+
   test(`${name}: one AES object encrypts block after block as fresh ones do`, () => {
     for (const length of [16, 32]) {
       const key = randomBytes(length);

@@ -153,6 +153,19 @@ class NodeAesGcm implements AesGcm {
   }
 }
 
+/** Is its counter mode, where it has one, that of `node:crypto`? */
+function countsRight(ciphers: SrtpCiphers, key: Uint8Array, plain: Uint8Array): boolean {
+  const aes = ciphers.aesEcb(key);
+  if (aes.counterMode === undefined) return true;
+  const words = [-2, 0x7fffffff, -0x80000000, 0x12340000] as const;
+  const counter = Buffer.alloc(16);
+  for (const [i, word] of words.entries()) counter.writeInt32BE(word, 4 * i);
+  const expected = createCipheriv(`aes-${8 * key.length}-ctr`, key, counter).update(plain);
+  const bytes = Buffer.from(plain);
+  aes.counterMode(bytes, 0, bytes.length, ...words);
+  return bytes.equals(expected);
+}
+
 /** Do both come to the same, for lengths around the borders of blocks? */
 function computesAs(one: SrtpCiphers, other: SrtpCiphers): boolean {
   const octets = (length: number, seed: number): Uint8Array<ArrayBuffer> =>
@@ -173,6 +186,9 @@ function computesAs(one: SrtpCiphers, other: SrtpCiphers): boolean {
         return Buffer.concat([sealed, bytes, Uint8Array.of(opened ? 1 : 0)]);
       });
       if (!results[0]!.equals(results[1]!)) return false;
+      for (const keyLength of [16, 32]) {
+        if (!countsRight(one, octets(keyLength, 1), octets(length, 2))) return false;
+      }
     }
     return true;
   } catch {

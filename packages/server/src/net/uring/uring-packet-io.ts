@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { MessagePort } from "node:worker_threads";
+import type { Millis } from "@callfork/protocol/text";
 import {
   newPacketIoCounters,
   type PacketBatch,
@@ -38,6 +39,8 @@ const HOLDS = 8192;
 const RING_ENTRIES = { submissions: 1024, completions: 16_384 };
 /** A thread that has nothing to do looks up this often. */
 const MAX_WAIT_MS = 250;
+/** Going back to the event loop costs as much as several packets: it waits so long, unless it has something to do. */
+const MAX_STAY_MS = 10;
 /** So many packets are worth a turn at once; fewer wait for company: 1 ms, or 2 while few come in that time. */
 const COMPANY = 64;
 const COMPANY_MS = 1;
@@ -347,33 +350,43 @@ export class UringPacketIo implements PacketIo {
     if (this.#stopped) return;
     // Pending immediates keep the loop from waiting; without its reference, ours does not hide what else there is.
     const next = setImmediate(this.#turn).unref();
+    const leaveAt = performance.now() + MAX_STAY_MS;
     try {
-      if (this.#closing.size > 0) this.#runClosing();
-      this.#armAgain();
-      if (!this.#loopWatched) this.#watchLoop();
-      const waitMs = this.#waitMs();
-      const companyMs = this.#lastCompleted < FEW ? 2 * COMPANY_MS : COMPANY_MS;
-      if (waitMs > 0) this.#handOver(COMPANY, waitMs, waitMs > companyMs ? companyMs : 0);
-      else this.#handOver(0, 0, 0);
-      this.#loopReady = false;
-      this.#lastCompleted = this.#ring.completed;
-      this.#takeCompletions();
-      const now = performance.now();
-      if (now >= this.#wakeAt) {
-        this.#wakeAt = Number.POSITIVE_INFINITY;
-        this.#handlers?.onWake(now);
-      }
+      let now: number;
+      do {
+        now = this.#round();
+      } while (now < leaveAt && !this.#loopReady && this.#closing.size === 0 && !this.#stopped);
     } finally {
       next.ref();
     }
   };
 
+  /** @returns when it was over */
+  #round(): Millis {
+    if (this.#closing.size > 0) this.#runClosing();
+    this.#armAgain();
+    if (!this.#loopWatched) this.#watchLoop();
+    const loopMs = this.#kernel.loopTimeoutMs();
+    const waitMs = this.#waitMs(loopMs);
+    const companyMs = this.#lastCompleted < FEW ? 2 * COMPANY_MS : COMPANY_MS;
+    if (waitMs > 0) this.#handOver(COMPANY, waitMs, waitMs > companyMs ? companyMs : 0);
+    else this.#handOver(0, 0, 0);
+    this.#loopReady = loopMs === 0;
+    this.#lastCompleted = this.#ring.completed;
+    this.#takeCompletions();
+    const now = performance.now();
+    if (now >= this.#wakeAt) {
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#handlers?.onWake(now);
+    }
+    return now;
+  }
+
   /** How long nothing else has to be done. */
-  #waitMs(): number {
+  #waitMs(loopMs: number): number {
     if (this.#loopReady || this.#closing.size > 0 || this.#ring.completed > 0) return 0;
     const now = performance.now();
     const ownMs = Math.min(MAX_WAIT_MS, this.#wakeAt - now, this.#retryAt - now);
-    const loopMs = this.#kernel.loopTimeoutMs();
     return loopMs < 0 ? ownMs : Math.min(ownMs, loopMs);
   }
 
