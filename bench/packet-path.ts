@@ -6,9 +6,9 @@ import { randomBytes } from "node:crypto";
 import type { HeapProfiler } from "node:inspector";
 import { Session } from "node:inspector/promises";
 import { writeRtpHeader } from "@callfork/protocol/rtp";
-import { FlowCells } from "../packages/server/src/media/flow-cells.ts";
 import type { MediaContext } from "../packages/server/src/media/media-context.ts";
 import { MediaEngine } from "../packages/server/src/media/media-engine.ts";
+import { SteadyFlows } from "../packages/server/src/media/steady-flows.ts";
 import {
   createSrtpCiphers,
   NO_TIME,
@@ -65,7 +65,7 @@ const context: MediaContext = {
   io: io as unknown as PacketIo,
   random: { bytes: (length) => randomBytes(length) },
   ciphers: createSrtpCiphers(),
-  cells: new FlowCells(),
+  flows: new SteadyFlows(io as unknown as PacketIo),
   silenceMs: 10_000,
   emit() {},
   wallAt: (now) => now,

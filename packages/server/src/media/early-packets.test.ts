@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { createSrtpCiphers } from "../net/index.ts";
 import { FlowCells } from "./flow-cells.ts";
 import { MediaEngine } from "./media-engine.ts";
+import { SteadyFlows } from "./steady-flows.ts";
 import { MemoryPacketIo } from "./testing/memory-packet-io.ts";
 import { buildRtp, type SentRtp, voice } from "./testing/party.ts";
 import type { LegConnection, MediaEvent, MediaStats } from "./types.ts";
@@ -47,7 +48,7 @@ class World {
         io: this.io,
         random: { bytes: (length) => randomBytes(length) },
         ciphers,
-        cells: new FlowCells(64),
+        flows: new SteadyFlows(this.io, new FlowCells(64)),
         silenceMs: 10_000,
         emit: (event) => void this.events.push(event),
         wallAt: (now) => now,

@@ -28,7 +28,6 @@ import {
   SENT_PORT,
   SENT_TAKES,
   SENT_TYPE,
-  type SteadyFlows,
   TURN_AT,
 } from "./steady-flows.ts";
 import { receivedStats, sentStats } from "./stream-stats.ts";
@@ -66,7 +65,6 @@ export class Fork implements PortOwner, TranscodedSink {
   #collidedAt = Number.NEGATIVE_INFINITY;
   /** Its block of cells: see `SteadyFlows`. */
   readonly block: number;
-  readonly #flows: SteadyFlows;
   #rejected = 0;
   #withholds = false;
   readonly #held: HeldRuns;
@@ -82,13 +80,11 @@ export class Fork implements PortOwner, TranscodedSink {
     shared: {
       readonly held: HeldRuns;
       readonly transcodings: TranscodeQueue;
-      readonly flows: SteadyFlows;
     },
   ) {
-    const { held, transcodings, flows } = shared;
-    this.#flows = flows;
-    this.block = context.cells.take();
-    const cells = context.cells.numbers;
+    const { held, transcodings } = shared;
+    this.block = context.flows.cells.take();
+    const cells = context.flows.cells.numbers;
     for (const cell of [SENT_BEFORE_TURN, SENT_EARLIER, SENT_DROPPED]) cells[this.block + cell] = 0;
     for (const cell of [SENT_TAKES, TURN_AT]) cells[this.block + cell] = -1;
     cells[this.block + SENT_PORT] = rtpPort;
@@ -129,7 +125,7 @@ export class Fork implements PortOwner, TranscodedSink {
       clockRateHz,
       followsClock: true,
     };
-    this.#stream = new OutgoingStream(numbers, this.#context.cells.numbers, this.block);
+    this.#stream = new OutgoingStream(numbers, this.#context.flows.cells.numbers, this.block);
   }
 
   /** Copies one RTP packet of the leg: the region as it lies in the slab, payload from `start` to `end` within it. */
@@ -180,7 +176,7 @@ export class Fork implements PortOwner, TranscodedSink {
     );
     bytes.copyWithin(copy + RTP_FIXED_HEADER_LENGTH, at + start, at + end);
     const protectedLength = sender === undefined ? length : sender.protectRtp(bytes, copy, length);
-    beginTurn(this.#context.cells.numbers, this.block, now);
+    beginTurn(this.#context.flows.cells.numbers, this.block, now);
     if (protectedLength < 0) this.#drop();
     else if (run !== undefined && held >= 0) run.end(protectedLength, now);
     else this.#context.io.send(this.rtpPort, copy, protectedLength);
@@ -188,7 +184,8 @@ export class Fork implements PortOwner, TranscodedSink {
     if (stream.packets === 1) this.#reporter?.start(now, true);
     // The next one like it need not come by here.
     this.#set(SENT_TYPE, format.payloadType);
-    this.#set(SENT_TAKES, sender === undefined ? rtpPayloadType(bytes, at) : -1);
+    this.#set(SENT_TAKES, rtpPayloadType(bytes, at));
+    this.#context.flows.setSender(this.block, sender);
   }
 
   /** A packet that a transcoder has made of the leg's. */
@@ -213,7 +210,7 @@ export class Fork implements PortOwner, TranscodedSink {
     const bytes = io.slab;
     writeRtpHeader(bytes, at, marker, format.payloadType, stream.sequence, stream.timestamp, stream.ssrc);
     bytes.set(payload, at + RTP_FIXED_HEADER_LENGTH);
-    beginTurn(this.#context.cells.numbers, this.block, now);
+    beginTurn(this.#context.flows.cells.numbers, this.block, now);
     if (sender === undefined) io.send(this.rtpPort, at, length);
     else if (!sendProtected(io, this.rtpPort, sender, bytes, at, length)) this.#drop();
     stream.count(payload.length, now);
@@ -297,8 +294,9 @@ export class Fork implements PortOwner, TranscodedSink {
   }
 
   release(): void {
-    this.#flows.setFork(this.block, undefined, undefined);
-    this.#context.cells.release(this.block);
+    this.#context.flows.setFork(this.block, undefined, undefined);
+    this.#context.flows.setSender(this.block, undefined);
+    this.#context.flows.cells.release(this.block);
   }
 
   #useRun(wanted: boolean): void {
@@ -310,7 +308,7 @@ export class Fork implements PortOwner, TranscodedSink {
       this.#run = undefined;
     }
     if (wanted) this.#run ??= PacketRun.create(this.#context.io, this.rtpPort, this.#held);
-    this.#flows.setFork(this.block, this, this.#run);
+    this.#context.flows.setFork(this.block, this, this.#run);
   }
 
   #drop(packets = 1): void {
@@ -318,11 +316,11 @@ export class Fork implements PortOwner, TranscodedSink {
   }
 
   #get(cell: number): number {
-    return this.#context.cells.numbers[this.block + cell]!;
+    return this.#context.flows.cells.numbers[this.block + cell]!;
   }
 
   #set(cell: number, value: number): void {
-    this.#context.cells.numbers[this.block + cell] = value;
+    this.#context.flows.cells.numbers[this.block + cell] = value;
   }
 
   /** Packets of another format come: what the one before holds back goes first. */

@@ -11,13 +11,12 @@ import {
   rtpTimestamp,
 } from "@callfork/protocol/rtp";
 import type { PacketBatch, PortIndex } from "../net/index.ts";
-import type { FlowCells } from "./flow-cells.ts";
 import { Latch } from "./latch.ts";
 import type { MediaContext } from "./media-context.ts";
 import { ReceivedStream } from "./received-stream.ts";
 import { RtcpPath } from "./rtcp-path.ts";
 import { SrtpState } from "./srtp-state.ts";
-import { FLOW_PACKET_AT, FLOW_RECEPTION, FLOW_TYPE } from "./steady-flows.ts";
+import { FLOW_DROPPED, FLOW_PACKET_AT, FLOW_RECEPTION, FLOW_TYPE, type SteadyFlows } from "./steady-flows.ts";
 import type { MediaTarget } from "./types.ts";
 
 /** What `InboundPath.classify` makes of a datagram on the RTP port. */
@@ -37,7 +36,6 @@ export class InboundPath {
   readonly rtcp: RtcpPath;
   readonly received: ReceivedStream;
   readonly srtp = new SrtpState();
-  dropped = 0;
   /** SRTP and SRTCP packets that were not authentic, came twice, or came in the clear. */
   rejected = 0;
   /** False before anything is known of the party: RTP and RTCP are dropped. */
@@ -58,37 +56,50 @@ export class InboundPath {
 
   /** Clock rate by payload type; 0: nobody agreed on that type. */
   readonly #clockRates = new Uint32Array(128);
-  readonly #cells: FlowCells;
+  readonly #flows: SteadyFlows;
+  readonly #cells: Float64Array;
   #telephoneEvent = -1;
 
-  constructor({ io, cells }: MediaContext, rtpPort: PortIndex, rtcpPort: PortIndex) {
-    this.#cells = cells;
-    this.flow = cells.take();
-    this.received = new ReceivedStream(cells.numbers, this.flow + FLOW_RECEPTION);
+  constructor({ io, flows }: MediaContext, rtpPort: PortIndex, rtcpPort: PortIndex) {
+    this.#flows = flows;
+    this.#cells = flows.cells.numbers;
+    this.flow = flows.cells.take();
+    this.received = new ReceivedStream(this.#cells, this.flow + FLOW_RECEPTION);
     this.unsettle();
     this.lastPacketAt = -1;
+    this.dropped = 0;
     this.latch = new Latch(io, rtpPort);
     this.rtcp = new RtcpPath(io, rtcpPort, this.srtp, rtpPort);
   }
 
+  /** Packets that were not taken, for whatever reason. */
+  get dropped(): number {
+    return this.#cells[this.flow + FLOW_DROPPED]!;
+  }
+
+  set dropped(packets: number) {
+    this.#cells[this.flow + FLOW_DROPPED] = packets;
+  }
+
   /** Monotonic milliseconds of the last packet taken; −1 before the first. */
   get lastPacketAt(): number {
-    return this.#cells.numbers[this.flow + FLOW_PACKET_AT]!;
+    return this.#cells[this.flow + FLOW_PACKET_AT]!;
   }
 
   set lastPacketAt(at: number) {
-    this.#cells.numbers[this.flow + FLOW_PACKET_AT] = at;
+    this.#cells[this.flow + FLOW_PACKET_AT] = at;
   }
 
   /** Something about its way has changed: packets are looked at again. */
   unsettle(): void {
-    this.#cells.numbers[this.flow + FLOW_TYPE] = -1;
+    this.#cells[this.flow + FLOW_TYPE] = -1;
   }
 
   /** Nothing comes any more, and nobody asks. */
   release(): void {
     this.unsettle();
-    this.#cells.release(this.flow);
+    this.#flows.setReceiver(this.flow, undefined);
+    this.#flows.cells.release(this.flow);
   }
 
   /** The peer has fallen silent: see `Latch.reopen`. */
@@ -119,7 +130,6 @@ export class InboundPath {
     return (
       this.verdict === "in-order" &&
       this.latch.latched &&
-      this.srtp.receiver === undefined &&
       this.payloadStart === RTP_FIXED_HEADER_LENGTH &&
       this.payloadType !== this.#telephoneEvent
     );

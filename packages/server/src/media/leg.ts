@@ -86,8 +86,9 @@ export class Leg implements PortOwner {
     this.#inbound = new InboundPath(context, rtpPort, rtcpPort);
     this.#silence = new SilenceWatch(context, id, this.#inbound);
     this.#reporter = new RtcpReporter(context, shortTermCname(context.random));
-    const { numbers } = context.cells;
-    this.#sent = context.cells.take();
+    const { cells } = context.flows;
+    const { numbers } = cells;
+    this.#sent = cells.take();
     numbers[this.#sent + SENT_PORT] = rtpPort;
     this.#mayRelay(false);
     const stream = {
@@ -257,20 +258,23 @@ export class Leg implements PortOwner {
   release(): void {
     this.#inbound.release();
     this.#mayRelay(false);
-    this.#context.cells.release(this.#sent);
+    this.#context.flows.setSender(this.#sent, undefined);
+    this.#context.flows.cells.release(this.#sent);
   }
 
   /** Packets like the one that was relayed last may go their way by themselves from now on. */
   #settle(peer: Leg): void {
     const forks = [this.inboundForks, peer.outboundForks];
     if (forks.some(({ length }) => length > FLOW_FORKS_EACH)) return;
-    const { flow, payloadType } = this.#inbound;
-    const { numbers } = this.#context.cells;
+    const { flow, payloadType, srtp } = this.#inbound;
+    const { flows } = this.#context;
+    const { numbers } = flows.cells;
     forks.forEach((those, side) => {
       for (let i = 0; i < FLOW_FORKS_EACH; i++) {
         numbers[flow + FLOW_FORKS + side * FLOW_FORKS_EACH + i] = those[i]?.block ?? -1;
       }
     });
+    flows.setReceiver(flow, srtp.receiver);
     numbers[flow + FLOW_RELAY] = peer.#sent;
     numbers[flow + FLOW_RELAY_TYPE] = this.#toPeer[payloadType]!;
     numbers[flow + FLOW_TYPE] = payloadType;
@@ -284,7 +288,9 @@ export class Leg implements PortOwner {
 
   /** Whether packets may be relayed to this party just as they are. */
   #mayRelay(plainly: boolean): void {
-    this.#context.cells.numbers[this.#sent + SENT_TAKES] = plainly ? 0 : -1;
+    const { flows } = this.#context;
+    flows.setSender(this.#sent, this.#inbound.srtp.sender);
+    flows.cells.numbers[this.#sent + SENT_TAKES] = plainly ? 0 : -1;
   }
 
   get #canSend(): boolean {
@@ -309,7 +315,7 @@ export class Leg implements PortOwner {
     if (sender === undefined) io.send(this.rtpPort, at, length);
     else if (!sendProtectedCopy(io, this.rtpPort, sender, bytes, at, length)) from.dropped++;
     stream.count(from.payloadEnd - from.payloadStart, now);
-    this.#mayRelay(sender === undefined && this.#tone === undefined);
+    this.#mayRelay(this.#tone === undefined);
     for (const fork of this.outboundForks) {
       fork.forward(bytes, at, from.payloadStart, from.payloadEnd, now);
     }

@@ -1,7 +1,7 @@
 import type { SrtpCiphers } from "@callfork/protocol/srtp";
 import type { Random } from "@callfork/protocol/text";
 import type { PacketIo } from "../net/index.ts";
-import type { FlowCells } from "./flow-cells.ts";
+import type { SteadyFlows } from "./steady-flows.ts";
 import type { MediaEvent } from "./types.ts";
 
 /** What everything in a media worker shares. */
@@ -9,7 +9,7 @@ export interface MediaContext {
   readonly io: PacketIo;
   readonly random: Random;
   readonly ciphers: SrtpCiphers;
-  readonly cells: FlowCells;
+  readonly flows: SteadyFlows;
   /** "rtp-stopped" is told after this much silence. */
   readonly silenceMs: number;
   /** How old a packet may be that came before its leg was connected. Default 200. */

@@ -10,7 +10,6 @@ import { Passage } from "./passage.ts";
 import { Players } from "./players.ts";
 import type { PortOwner } from "./port-owner.ts";
 import { Receiver } from "./receiver.ts";
-import { SteadyFlows } from "./steady-flows.ts";
 import { TranscodeQueue } from "./transcode-queue.ts";
 import type { MediaId, PlayOptions } from "./types.ts";
 import type { PairAddress, WorkerAnswer, WorkerCommand } from "./worker-messages.ts";
@@ -43,7 +42,6 @@ export class MediaEngine implements PacketIoHandlers {
   readonly #players: Players;
   readonly #transcodings = new TranscodeQueue();
   readonly #held = new HeldRuns();
-  readonly #flows: SteadyFlows;
   /** Blocks of what comes to legs, by port index; −1 for other ports. */
   readonly #flowOf: number[] = [];
   readonly #early: EarlyPackets;
@@ -60,7 +58,6 @@ export class MediaEngine implements PacketIoHandlers {
   constructor(context: MediaContext, answer: Answer) {
     this.#context = context;
     this.#answer = answer;
-    this.#flows = new SteadyFlows(context.io, context.cells);
     this.#players = new Players((question, completed) => answer(question, { kind: "played", completed }));
     this.#early = new EarlyPackets(context, (leg) => {
       this.#rtpOwners[leg.rtpPort] = leg;
@@ -70,7 +67,7 @@ export class MediaEngine implements PacketIoHandlers {
   onBatch(batch: PacketBatch): void {
     // Each packet is another call's, and hundreds of calls do not fit into the processor's caches: every step of a packet
     // would wait for memory in turn. Looking at all of them first, the processor waits for many at once.
-    const flows = this.#flows;
+    const { flows } = this.#context;
     let touched = 0;
     for (let i = 0; i < batch.count; i++) {
       const flow = this.#flowOf[batch.port[i]!]!;
@@ -243,7 +240,6 @@ export class MediaEngine implements PacketIoHandlers {
       const fork = new Fork(this.#context, command.id, rtpPort, rtcpPort, {
         held: this.#held,
         transcodings: this.#transcodings,
-        flows: this.#flows,
       });
       this.#forkLegs.set(fork.id, leg);
       leg.addFork(fork, command.track);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { type SrtpKeying, SrtpSender } from "@callfork/protocol/srtp";
 import fc from "fast-check";
 import { createSrtpCiphers } from "../net/index.ts";
 import { FlowCells } from "./flow-cells.ts";
@@ -7,7 +8,7 @@ import { MediaEngine } from "./media-engine.ts";
 import { SteadyFlows } from "./steady-flows.ts";
 import { MemoryPacketIo, type SentDatagram } from "./testing/memory-packet-io.ts";
 import { buildRtp, voice } from "./testing/party.ts";
-import type { MediaEvent, MediaStats } from "./types.ts";
+import type { MediaEvent, MediaSrtp, MediaStats } from "./types.ts";
 import type { WorkerAnswer, WorkerCommand } from "./worker-messages.ts";
 
 const PLACES = {
@@ -42,6 +43,7 @@ const odd = fc.oneof(
         "long",
         "rtcp",
         "unknown-type",
+        "forged",
       ] as const),
     ),
   },
@@ -103,12 +105,16 @@ class World {
     alice: { sequence: 65_500, timestamp: 4_294_960_000, ssrc: 0xf0000001 },
     bob: { sequence: 10, timestamp: 20, ssrc: 7 },
   };
+  readonly #senders: { readonly alice: SrtpSender; readonly bob: SrtpSender } | undefined;
   #lastQuestion = 0;
   #dice = 1;
   #said = 0;
 
-  constructor(batching: boolean) {
+  constructor({ batching, secure }: Way) {
     readClock = () => this.now;
+    this.#senders = secure
+      ? { alice: new SrtpSender(ciphers, keyingOf("alice")), bob: new SrtpSender(ciphers, keyingOf("bob")) }
+      : undefined;
     this.io = new MemoryPacketIo({ joinsSegments: batching });
     this.#engine = new MediaEngine(
       {
@@ -117,7 +123,7 @@ class World {
           bytes: (length) => Uint8Array.from({ length }, () => (this.#dice = (this.#dice * 29) % 251)),
         },
         ciphers,
-        cells: new FlowCells(64),
+        flows: new SteadyFlows(this.io, new FlowCells(64)),
         silenceMs: 5000,
         emit: (event) => void this.events.push(event),
         wallAt: (now) => now,
@@ -206,7 +212,24 @@ class World {
       bytes[0] = 0x90;
       bytes.set([0xbe, 0xde, 0, 1], 12);
     }
-    return odd === "twice" ? [bytes, bytes] : [bytes];
+    const sent = this.#protect(who, bytes);
+    if (odd === "forged") sent[sent.length - 1]! ^= 1;
+    return odd === "twice" ? [sent, sent] : [sent];
+  }
+
+  /** What cannot be protected comes as it is. */
+  #protect(who: "alice" | "bob", bytes: Uint8Array): Uint8Array {
+    const sender = this.#senders?.[who];
+    if (sender === undefined) return bytes;
+    const room = new Uint8Array(bytes.length + sender.rtpOverhead);
+    room.set(bytes);
+    const length = sender.protectRtp(room, 0, bytes.length);
+    return length < 0 ? bytes : room.subarray(0, length);
+  }
+
+  #srtp(receive: string, send: string): { readonly srtp?: MediaSrtp } {
+    if (this.#senders === undefined) return {};
+    return { srtp: { receive: keyingOf(receive), send: keyingOf(send) } };
   }
 
   #connect(id: number, direction: "sendrecv" | "sendonly", moved = 0): void {
@@ -217,7 +240,8 @@ class World {
       payloadType,
     }));
     const remote = { address, rtpPort: port + moved, rtcpPort: port + moved + 1 };
-    const connection = { remote, direction, codecs, telephoneEventPayloadType: EVENT } as const;
+    const srtp = id === A ? this.#srtp("alice", "to alice") : this.#srtp("bob", "to bob");
+    const connection = { remote, direction, codecs, telephoneEventPayloadType: EVENT, ...srtp } as const;
     this.#tell({ kind: "connect-leg", id, connection });
   }
 
@@ -237,7 +261,8 @@ class World {
     const { address, port } = RECORDERS[fork]!;
     const remote = { address, rtpPort: port, rtcpPort: port + 1 };
     const payloadTypes = new Map([[0, 96 + fork]]);
-    const connection = { remote, payloadTypes, clockRateHz: 8000, cname: "fork", withhold };
+    const srtp = this.#srtp(`recorder ${fork}`, `to recorder ${fork}`);
+    const connection = { remote, payloadTypes, clockRateHz: 8000, cname: "fork", withhold, ...srtp };
     this.#tell({ kind: "start-fork", id: FORKS[fork]!.id, connection });
   }
 
@@ -271,10 +296,21 @@ class World {
   }
 }
 
+interface Way {
+  readonly batching: boolean;
+  readonly secure: boolean;
+}
+
+function keyingOf(name: string): SrtpKeying {
+  const octets = (length: number): Uint8Array<ArrayBuffer> =>
+    Uint8Array.from({ length }, (_, i) => name.charCodeAt(i % name.length) + i);
+  return { suite: "AES_CM_128_HMAC_SHA1_80", keys: [{ key: octets(16), salt: octets(14) }] };
+}
+
 const pairOf = (id: number) => ({ address: "192.0.2.9", rtpPort: 10_000 + 2 * id });
 
-async function play(steps: readonly Step[], batching: boolean): Promise<Outcome> {
-  const world = new World(batching);
+async function play(steps: readonly Step[], way: Way): Promise<Outcome> {
+  const world = new World(way);
   await world.setUp();
   for (const step of steps) await world.take(step);
   return world.end();
@@ -297,18 +333,23 @@ class Counting {
   }
 }
 
-for (const batching of [false, true]) {
-  test(`packets that go by themselves go where they would have gone, unchanged, and are counted alike, whatever happens between them (${batching ? "joined" : "one by one"})`, async (t) => {
+for (const [name, way] of Object.entries({
+  "one by one": { batching: false, secure: false },
+  joined: { batching: true, secure: false },
+  "SRTP, one by one": { batching: false, secure: true },
+  "SRTP, joined": { batching: true, secure: true },
+})) {
+  test(`packets that go by themselves go where they would have gone, unchanged, and are counted alike, whatever happens between them (${name})`, async (t) => {
     stopTime(t);
     const counting = new Counting();
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         counting.start();
-        const outcome = await play(steps, batching);
+        const outcome = await play(steps, way);
         SteadyFlows.prototype.take = () => false;
-        assert.deepEqual(outcome, await play(steps, batching));
+        assert.deepEqual(outcome, await play(steps, way));
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
     // Of a test in which a third of the packets are out of the ordinary.
     const { steady, all } = counting;
@@ -323,7 +364,7 @@ test("a call that nothing happens to takes the steady way from its second packet
   const talk = Array.from({ length: 20 }, (_, i): Step => {
     return { kind: "packets", who: i % 2 === 0 ? "alice" : "bob", odds: ["nothing"] };
   });
-  const { sent } = await play(talk, false);
+  const { sent } = await play(talk, { batching: false, secure: false });
   assert.equal(sent.filter(({ bytes }) => bytes[1]! < 128).length, 40);
   assert.deepEqual([counting.steady, counting.all], [18, 20]);
 });

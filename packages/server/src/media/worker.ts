@@ -1,8 +1,8 @@
 import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { createPacketIo, createSrtpCiphers, HeldResources } from "../net/index.ts";
-import { FlowCells } from "./flow-cells.ts";
 import { MediaEngine } from "./media-engine.ts";
+import { SteadyFlows } from "./steady-flows.ts";
 import type { WorkerCommand, WorkerReport, WorkerSettings } from "./worker-messages.ts";
 
 /** The entry of a media worker thread: wires the engine to its sockets and to the main thread. */
@@ -17,7 +17,7 @@ const engine = new MediaEngine(
     io,
     random: { bytes: (length) => randomFillSync(new Uint8Array(length)) },
     ciphers: createSrtpCiphers(),
-    cells: new FlowCells(),
+    flows: new SteadyFlows(io),
     silenceMs: settings.silenceMs,
     earlyMs: settings.earlyMs,
     emit: (event) => report({ kind: "event", event }),
