@@ -48,7 +48,7 @@ export interface MeasureOptions {
 }
 
 /** rtpengine confirms endpoints for its first three seconds; Node compiles meanwhile. */
-const WARM_UP_MS = 4000;
+const WARM_UP_MS = 6000;
 const SETTLE_MS = 100;
 
 /** Call-seconds: a call is a hundred packets a second, each relayed and forked. */
