@@ -1,20 +1,26 @@
 // The media plane alone in a process: N calls of two bridged legs, both tracks of leg A forked. Started by devices.ts.
 
 import { createMediaPlane, type MediaSrtp } from "@callfork/server/media";
-import type { CallforkOrder, CallforkReady } from "./devices.ts";
+import type { CallforkOrder, CallforkReady, StrangersReport } from "./devices.ts";
 import { askWorkers } from "./gc-watch.ts";
 import { type DevicePorts, keyingOf } from "./traffic.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error: console.error, child: () => quiet };
 const codecs = [{ name: "PCMU", clockRateHz: 8000, payloadType: 0 }];
 
-process.on("message", (order: CallforkOrder | { readonly kind: "report" }) => {
-  const done = "kind" in order ? askWorkers().then((report) => process.send?.(report)) : setUp(order);
+let strangers = async (): Promise<void> => {};
+
+process.on("message", (order: CallforkOrder | { readonly kind: "report" | "strangers" }) => {
+  const done = !("kind" in order) ? setUp(order) : order.kind === "report" ? report() : strangers();
   done.catch((error: unknown) => {
     console.error(error);
     process.exit(1);
   });
 });
+
+async function report(): Promise<void> {
+  process.send?.(await askWorkers());
+}
 
 async function setUp(order: CallforkOrder): Promise<void> {
   const { parties, rtcpPort, ports, workers, io, srtp } = order;
@@ -51,5 +57,13 @@ async function setUp(order: CallforkOrder): Promise<void> {
     }
     opened.push({ a: a.rtpPort, b: b.rtpPort, forks });
   }
-  process.send?.({ kind: "ready", io: plane.implementation.io, calls: opened } satisfies CallforkReady);
+  const waiting = await plane.openLeg({ group: "waiting" });
+  plane.connectLeg(waiting.id, { direction: "sendrecv", codecs, remote: at(9) });
+  strangers = async () => {
+    const { oversized } = await plane.packetCounters();
+    const dropped = (await plane.stats(waiting.id))?.dropped ?? 0;
+    process.send?.({ kind: "strangers", dropped, oversized } satisfies StrangersReport);
+  };
+  const ready = { io: plane.implementation.io, calls: opened, waitingPort: waiting.rtpPort };
+  process.send?.({ kind: "ready", ...ready } satisfies CallforkReady);
 }

@@ -19,9 +19,21 @@ export interface Device {
   readonly emptyHeldBytes: number;
   /** What its media workers say of themselves since the last time they were asked. */
   report(): Promise<DeviceReport | undefined>;
+  /** A port that is still waiting for its party; undefined where there is none. */
+  readonly waitingPort: number | undefined;
+  /** What came from strangers and was dropped, as far as the kernel let it through. */
+  strangers(): Promise<StrangersReport | undefined>;
   /** Closes what was recorded and reads all of it; undefined for devices that record nothing. */
   verify(): Promise<{ readonly packets: number; readonly lost: number; readonly wrong: number } | undefined>;
   stop(): Promise<void>;
+}
+
+export interface StrangersReport {
+  readonly kind: "strangers";
+  /** On the waiting port, by what they were. */
+  readonly dropped: number;
+  /** On any port, by their length alone. */
+  readonly oversized: number;
 }
 
 export interface DeviceOrder {
@@ -44,6 +56,7 @@ export interface CallforkReady {
   readonly kind: "ready";
   readonly io: string;
   readonly calls: readonly DevicePorts[];
+  readonly waitingPort: number | undefined;
 }
 
 export async function startCallfork(
@@ -68,6 +81,12 @@ export async function startCallfork(
     cpuMs: () => cpuMs(child.pid!),
     memoryKb: () => ({ now: residentKb(child.pid!), empty }),
     emptyHeldBytes,
+    waitingPort: ready.waitingPort,
+    strangers: async () => {
+      if (ready.waitingPort === undefined) return undefined;
+      child.send({ kind: "strangers" });
+      return message<StrangersReport>(child, "strangers");
+    },
     report: async () => {
       child.send({ kind: "report" });
       return message<DeviceReport>(child, "device-report");
@@ -113,6 +132,8 @@ export async function startRtpengine(order: DeviceOrder): Promise<Device> {
       cpuMs: () => cpuMs(child.pid!),
       memoryKb: () => ({ now: residentKb(child.pid!), empty }),
       emptyHeldBytes: 0,
+      waitingPort: undefined,
+      strangers: async () => undefined,
       report: async () => undefined,
       verify: async () => undefined,
       stop: async () => {

@@ -1,6 +1,13 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { type Device, type DeviceOrder, message, startCallfork, startRtpengine } from "./devices.ts";
+import {
+  type Device,
+  type DeviceOrder,
+  message,
+  type StrangersReport,
+  startCallfork,
+  startRtpengine,
+} from "./devices.ts";
 import type { DeviceReport } from "./gc-watch.ts";
 import type { GeneratorReady, OpenOrder, TrafficOrder, TrafficReport } from "./traffic.ts";
 
@@ -19,6 +26,8 @@ export interface Measurement {
   /** What the calls added to the heaps of the media workers, garbage excluded. */
   readonly heldBytes: number;
   readonly traffic: TrafficReport;
+  /** Undefined when no strangers were there. */
+  readonly strangers: StrangersReport | undefined;
   /** Of a recorder: what its files hold. */
   readonly files: { readonly packets: number; readonly lost: number; readonly wrong: number } | undefined;
 }
@@ -45,6 +54,8 @@ export interface MeasureOptions {
   readonly seconds: number;
   readonly workers: number;
   readonly pattern: TrafficOrder["pattern"];
+  /** Floods one port of the first call, and one that waits for its party. */
+  readonly strangers?: boolean;
 }
 
 /** rtpengine confirms endpoints for its first three seconds; Node compiles meanwhile. */
@@ -63,6 +74,7 @@ export async function measure({
   seconds,
   workers: threads,
   pattern,
+  strangers = false,
 }: MeasureOptions): Promise<Measurement> {
   const generator = fork(new URL("./generator.ts", import.meta.url), { stdio: "inherit" });
   let device: Device | undefined;
@@ -79,6 +91,9 @@ export async function measure({
       calls: device.calls,
       pattern,
       srtp: kind.startsWith("srtp"),
+      floodedPorts: strangers
+        ? [device.calls[0]!.a, device.waitingPort].filter((port) => port !== undefined)
+        : [],
       warmUpMs: WARM_UP_MS,
       measureMs: seconds * 1000,
     } satisfies TrafficOrder);
@@ -104,6 +119,7 @@ export async function measure({
       workers,
       heldBytes: (workers?.heldBytes ?? 0) - device.emptyHeldBytes,
       traffic,
+      strangers: strangers ? await device.strangers() : undefined,
       files: await device.verify(),
     };
   } finally {

@@ -13,6 +13,8 @@ import {
   type OpenOrder,
   PACKET_MS,
   PAYLOAD_BYTES,
+  STRANGERS_OCTETS,
+  STRANGERS_PER_MS,
   type TrafficOrder,
   writePattern,
 } from "./traffic.ts";
@@ -64,6 +66,30 @@ async function open({ calls }: OpenOrder): Promise<void> {
   });
 }
 
+/** Floods ports with what is no RTP, from an address that nobody told of. */
+class Strangers {
+  sent = 0;
+  readonly #socket = createSocket("udp4").unref();
+  readonly #ports: readonly number[];
+  readonly #junk = STRANGERS_OCTETS.map((length) => Buffer.alloc(length, 0x80));
+  #from = 0;
+
+  constructor(ports: readonly number[]) {
+    this.#ports = ports;
+    // A port that refuses them says so by ICMP.
+    this.#socket.on("error", () => {});
+  }
+
+  run(now: number): void {
+    if (this.#from === 0) this.#from = now;
+    const due = Math.min(Math.floor((now - this.#from) * STRANGERS_PER_MS), this.sent + TICK_PACKETS);
+    for (; this.sent < due && this.#ports.length > 0; this.sent++) {
+      const junk = this.#junk[this.sent % this.#junk.length]!;
+      for (const port of this.#ports) this.#socket.send(junk, port, "127.0.0.1");
+    }
+  }
+}
+
 /** Where packets of one of the device's ports have to come to, and which stream's they are. */
 interface Way {
   readonly stream: number;
@@ -101,6 +127,7 @@ async function run(order: TrafficOrder): Promise<void> {
   const windowTo = windowFrom + Math.round((order.measureMs / 1000) * perSecond);
   const latency = new Uint32Array(1000 * BUCKETS_PER_MS);
   const ways = waysOf(order);
+  const strangers = new Strangers(order.floodedPorts);
   const senders = Array.from({ length: streams }, (_, stream) =>
     order.srtp ? new SrtpSender(ciphers, keyingOf(stream >> 1, stream % 2 === 0 ? "a" : "b")) : undefined,
   );
@@ -165,6 +192,7 @@ async function run(order: TrafficOrder): Promise<void> {
     while (!until()) {
       now = wire.now();
       if (now >= startAt && number < windowTo) sendDue();
+      if (number < windowTo) strangers.run(now);
       if (!begun && number >= windowFrom) {
         begun = true;
         measuredFrom = now;
@@ -191,6 +219,7 @@ async function run(order: TrafficOrder): Promise<void> {
     relayP50Ms: quantile(latency, relayed, 0.5),
     relayP99Ms: quantile(latency, relayed, 0.99),
     worstLagMs,
+    strangers: strangers.sent * order.floodedPorts.length,
   });
 }
 

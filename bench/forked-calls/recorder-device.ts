@@ -58,7 +58,12 @@ async function setUp({ parties, rtcpPort, ports, workers, io }: CallforkOrder): 
     };
     opened.push({ a: await portOf("a"), b: await portOf("b"), forks: [] });
   }
-  process.send?.({ kind: "ready", io: plane.implementation.io, calls: opened } satisfies CallforkReady);
+  process.send?.({
+    kind: "ready",
+    io: plane.implementation.io,
+    calls: opened,
+    waitingPort: undefined,
+  } satisfies CallforkReady);
 }
 
 /** Closes all tracks and reads every file from its first octet to its last. */

@@ -33,6 +33,8 @@ export interface TrafficOrder {
   /** "spread": packets leave evenly over 20 ms. "burst": all streams at once, every 20 ms. */
   readonly pattern: "spread" | "burst";
   readonly srtp: boolean;
+  /** Ports of the device that strangers flood. */
+  readonly floodedPorts: readonly number[];
   readonly warmUpMs: number;
   readonly measureMs: number;
 }
@@ -58,7 +60,14 @@ export interface TrafficReport {
   readonly relayP99Ms: number;
   /** How late the generator itself was, at worst. */
   readonly worstLagMs: number;
+  /** Packets of strangers that left. */
+  readonly strangers: number;
 }
+
+/** What strangers send, in turns: nothing, less than a header, a header alone, a full Ethernet frame, all that UDP takes. */
+export const STRANGERS_OCTETS = [0, 11, 12, 1500, 65_507] as const;
+/** A hundred for each packet of a party. */
+export const STRANGERS_PER_MS = 100 / 20;
 
 export type GeneratorMessage = GeneratorReady | MeasureBegins | MeasureEnds | TrafficReport;
 
