@@ -24,8 +24,8 @@ if (Object.hasOwn(OTHERS, word)) {
   process.exit();
 }
 
-/** What the table needs: which device with how many calls. */
-const PLAN: readonly (readonly [DeviceKind, number])[] = [
+/** What the table needs: which device with how many calls, and more threads than one where one cannot carry them. */
+const PLAN: readonly Planned[] = [
   ["uring", 400],
   ["gso", 400],
   ["dgram", 400],
@@ -39,8 +39,10 @@ const PLAN: readonly (readonly [DeviceKind, number])[] = [
   ["rtpengine", 900],
   ["gso", 100],
   ["gso", 200],
-  ["gso", 1500],
+  ["gso", 1500, 2],
 ];
+
+type Planned = readonly [kind: DeviceKind, calls: number, workers?: number];
 
 const { values } = parseArgs({
   options: {
@@ -102,11 +104,11 @@ const results: Measurement[] = [];
 const failed = new Set<string>();
 for (let round = 0; round < rounds; round++) {
   // Who goes first changes from round to round.
-  for (const [kind, calls] of round % 2 === 0 ? plan : plan.toReversed()) {
+  for (const [kind, calls, workers = options.workers] of round % 2 === 0 ? plan : plan.toReversed()) {
     const name = `${kind} ${calls}`;
     if (failed.has(name)) continue;
     try {
-      const result = await measure({ kind, calls, ...options });
+      const result = await measure({ kind, calls, ...options, workers });
       results.push(result);
       console.log(`${round + 1}/${rounds} ${line(result)}`);
     } catch (error) {
@@ -130,7 +132,7 @@ console.log(table(results));
 console.log(`\n${aims(results)}`);
 process.exit(results.some(({ traffic, files }) => traffic.wrong > 0 || (files?.wrong ?? 0) > 0) ? 1 : 0);
 
-function planned(): readonly (readonly [DeviceKind, number])[] {
+function planned(): readonly Planned[] {
   if (values.calls === undefined && values.devices === undefined) return PLAN;
   const kinds = (values.devices ?? "uring,gso,dgram,rtpengine").split(",");
   const known = kinds.filter((kind): kind is DeviceKind => Object.hasOwn(DEVICES, kind));

@@ -76,7 +76,7 @@ export async function startCallfork(
   const ready = await message<CallforkReady>(child, "ready");
   if (choice.io !== "auto" && ready.io !== choice.io) throw new Error(`${choice.io} does not work here`);
   return {
-    name: `callfork ${choice.records === true ? "recorder " : ""}(${ready.io}${ready.io === "uring" && choice.batching ? ", GSO" : ""}${order.srtp ? ", SRTP" : ""})`,
+    name: `callfork ${choice.records === true ? "recorder " : ""}(${ready.io}${ready.io === "uring" && choice.batching ? ", GSO" : ""}${order.srtp ? ", SRTP" : ""}${order.workers > 1 ? `, ${order.workers} threads` : ""})`,
     calls: ready.calls,
     cpuMs: () => cpuMs(child.pid!),
     memoryKb: () => ({ now: residentKb(child.pid!), empty }),
