@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { MessageChannel } from "node:worker_threads";
 import { MAX_PACKET_BYTES, type PacketIo, type PortIndex } from "../packet-io.ts";
@@ -181,6 +181,37 @@ export function testPacketIo(name: string, create: () => PacketIo): void {
     port1.postMessage({ hello: 1 });
     assert.deepEqual(await message, { hello: 1 });
   });
+
+  test(`${name}: what a message made it send has left when the next message is delivered`, {
+    skip: process.platform !== "linux" && "needs /proc/net/udp",
+  }, async (t) => {
+    const { io } = start(t, create);
+    const port = await openFree(io);
+    const x = await peer(t);
+    const number = x.address().port;
+    io.setPeer(port, LOCALHOST, number, true);
+    let heard = 0;
+    x.on("message", () => heard++);
+    const { port1, port2 } = new MessageChannel();
+    const asked = new Promise<boolean>((resolve) => {
+      io.listen(port2, (message) => {
+        if (message === "send") io.send(port, io.reserve(100), 100);
+        else resolve(heard > 0 || waitingAt(number) > 0);
+      });
+    });
+    port1.postMessage("send");
+    port1.postMessage("ask");
+    assert.ok(await asked);
+  });
+}
+
+/** Octets that wait in a UDP socket of the system, asked for without a turn of the event loop. */
+function waitingAt(port: number): number {
+  const place = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  const line = readFileSync("/proc/net/udp", "utf8")
+    .split("\n")
+    .find((one) => one.slice(0, 24).includes(place));
+  return Number.parseInt(/ [0-9A-F]{8}:([0-9A-F]{8}) /.exec(line ?? "")?.[1] ?? "0", 16);
 }
 
 /** Traffic and change at the same time, and more traffic than there is room for. */

@@ -1,13 +1,7 @@
 import { isIP } from "node:net";
 import type { MessagePort } from "node:worker_threads";
 import type { Millis } from "@callfork/protocol/text";
-import {
-  newPacketIoCounters,
-  type PacketBatch,
-  type PacketIo,
-  type PacketIoHandlers,
-  type PortIndex,
-} from "../packet-io.ts";
+import { newPacketIoCounters, type PacketIo, type PacketIoHandlers, type PortIndex } from "../packet-io.ts";
 import { ListenError } from "../transport-error.ts";
 import * as abi from "./abi.ts";
 import { type HeldResources, MAX_PORTS } from "./held-resources.ts";
@@ -327,7 +321,11 @@ export class UringPacketIo implements PacketIo {
 
   listen(port: MessagePort, handler: (message: unknown) => void): void {
     this.#messagePorts.add(port);
-    port.on("message", handler);
+    port.on("message", (message: unknown) => {
+      handler(message);
+      // A turn of its own: what it sent has left before whoever asks for the next one hears of it.
+      if (this.#ring.pending > 0) this.#submit();
+    });
     port.on("close", () => this.#messagePorts.delete(port));
   }
 
@@ -760,5 +758,3 @@ function registerFiles(ring: Ring): number {
   }
   return 0;
 }
-
-export type { PacketBatch };
