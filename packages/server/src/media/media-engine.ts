@@ -191,6 +191,7 @@ export class MediaEngine implements PacketIoHandlers {
     this.#owners.clear();
     this.#rtpOwners.length = 0;
     this.#rtcpOwners.length = 0;
+    this.#flowOf.length = 0;
   }
 
   #open(
