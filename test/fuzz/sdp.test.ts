@@ -174,5 +174,6 @@ test("no mutation of a description makes parser, readers or answers throw or tak
     before = offer;
   });
   assert.ok(understood > rounds / 5, `${understood} were understood`);
-  assert.ok(answered > rounds / 20, `${answered} were answered`);
+  // Two mutations in a row have to agree on their lines for that.
+  assert.ok(answered > rounds / 100, `${answered} were answered`);
 });
