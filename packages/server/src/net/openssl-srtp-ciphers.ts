@@ -50,9 +50,10 @@ interface CounterMode {
  * The ciphers of SRTP by OpenSSL's own functions, which the node binary exports: a third of the cost of `node:crypto`,
  * and no garbage. Keys and contexts lie in memory of OpenSSL's; packets are worked on where they lie.
  *
+ * @param usesCounterMode - false: keystreams are made by blocks, as on processors without instructions for AES
  * @returns undefined where that cannot be: no koffi, a Node whose OpenSSL is not to be seen, or one that counts otherwise
  */
-export function createOpenSslCiphers(): SrtpCiphers | undefined {
+export function createOpenSslCiphers(usesCounterMode = true): SrtpCiphers | undefined {
   const koffi = loadKoffi();
   if (koffi === undefined) return undefined;
   try {
@@ -63,7 +64,7 @@ export function createOpenSslCiphers(): SrtpCiphers | undefined {
     const keys = new KeyRoom(openSsl);
     return {
       aesEcb: (key) =>
-        openSsl.counterMode === undefined
+        openSsl.counterMode === undefined || !usesCounterMode
           ? new OpenSslAesEcb(openSsl, key)
           : new OpenSslAesCounterMode(openSsl.counterMode, places, counter, keys, key),
       hmacSha1: (key) => new OpenSslHmacSha1(places, sha1, keys, key),
@@ -271,15 +272,16 @@ class OpenSslAesCounterMode implements AesEcb {
   readonly #mode: CounterMode;
   readonly #places: Places;
   readonly #counter: Scratch;
-  readonly #schedule: number;
+  /** Held for as long as there is anybody to use it: nothing else keeps its memory. */
+  readonly #key: KeyPlace;
 
   constructor(mode: CounterMode, places: Places, counter: Scratch, keys: KeyRoom, key: Uint8Array) {
     this.#mode = mode;
     this.#places = places;
     this.#counter = counter;
-    this.#schedule = keys.take(this).address;
+    this.#key = keys.take(this);
     counter.bytes.set(key);
-    const failed = mode.setKey(counter.address, 8 * key.length, this.#schedule);
+    const failed = mode.setKey(counter.address, 8 * key.length, this.#key.address);
     counter.bytes.fill(0);
     if (failed !== 0) throw new Error("aesni_set_encrypt_key");
   }
@@ -287,7 +289,7 @@ class OpenSslAesCounterMode implements AesEcb {
   encrypt(blocks: Uint8Array, into?: Uint8Array): Uint8Array {
     const out = into?.length === blocks.length ? into : newBlocks(blocks.length);
     const [to, from] = [this.#places.now(out), this.#places.now(blocks)];
-    this.#mode.encrypt(from, to, blocks.length, this.#schedule, 1);
+    this.#mode.encrypt(from, to, blocks.length, this.#key.address, 1);
     return out;
   }
 
@@ -308,7 +310,7 @@ class OpenSslAesCounterMode implements AesEcb {
     view.setInt32(USED_AT, 0);
     const at = this.#places.of(bytes) + from;
     const { crypt, blocks } = this.#mode;
-    crypt(at, at, to - from, this.#schedule, address, address + REST_AT, address + USED_AT, blocks);
+    crypt(at, at, to - from, this.#key.address, address, address + REST_AT, address + USED_AT, blocks);
   }
 }
 

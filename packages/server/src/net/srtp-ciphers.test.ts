@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createCipheriv, createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { NO_TRAILER, SRTP_SUITES, SrtpReceiver, SrtpSender, type SrtpSuite } from "@callfork/protocol/srtp";
 import fc from "fast-check";
 import { createOpenSslCiphers } from "./openssl-srtp-ciphers.ts";
@@ -8,9 +10,11 @@ import { createNodeCiphers, createSrtpCiphers } from "./srtp-ciphers.ts";
 
 const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const openSsl = createOpenSslCiphers();
+const openSslByBlocks = createOpenSslCiphers(false);
 const IMPLEMENTATIONS = [
   ["node", createNodeCiphers()],
   ...(openSsl === undefined ? [] : [["openssl", openSsl] as const]),
+  ...(openSslByBlocks === undefined ? [] : [["openssl by blocks", openSslByBlocks] as const]),
 ] as const;
 
 test("the fast ciphers are used where they can be had", {
@@ -20,6 +24,26 @@ test("the fast ciphers are used where they can be had", {
     createSrtpCiphers().aesEcb(randomBytes(16)).constructor,
     openSsl?.aesEcb(randomBytes(16)).constructor,
   );
+});
+
+test("a key outlives the ciphers that made it", {
+  skip: openSsl === undefined && "no koffi here",
+}, async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const key = randomBytes(16);
+  const made = Array.from({ length: 50 }, () => createOpenSslCiphers()!.aesEcb(key));
+  const others: Uint8Array[] = [];
+  for (let i = 0; i < 5; i++) {
+    collectGarbage();
+    await new Promise(setImmediate);
+    // Whatever is free now is somebody else's.
+    for (let k = 0; k < 100; k++) others.push(new Uint8Array(65_599).fill(0xff));
+  }
+  const plain = randomBytes(16);
+  const expected = createCipheriv("aes-128-ecb", key, null).setAutoPadding(false).update(plain);
+  for (const aes of made) assert.deepEqual(Buffer.from(aes.encrypt(plain)), expected);
+  assert.equal(others.length, 500);
 });
 
 for (const [name, ciphers] of IMPLEMENTATIONS) {
@@ -55,27 +79,28 @@ for (const [name, ciphers] of IMPLEMENTATIONS) {
     );
   });
 
-  test(`[R3711-4.1.1-1] ${name}: counter mode, where it is one call, is that of node:crypto for every length and counter`, () => {
-    const word = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff });
-    fc.assert(
-      fc.property(
-        fc.constantFrom(16, 32).chain(octets),
-        fc.uint8Array({ maxLength: 400 }),
-        fc.nat(9),
-        fc.tuple(word, word, word, word),
-        (key, plain, at, words) => {
-          const aes = ciphers.aesEcb(key);
-          const counter = Buffer.alloc(16);
-          for (const [i, one] of words.entries()) counter.writeInt32BE(one, 4 * i);
-          const bytes = Buffer.concat([Buffer.alloc(at), plain, Buffer.alloc(3)]);
-          const expected = createCipheriv(`aes-${8 * key.length}-ctr`, key, counter).update(plain);
-          aes.counterMode?.(bytes, at, at + plain.length, ...words);
-          if (aes.counterMode === undefined) bytes.set(expected, at);
-          assert.deepEqual(bytes, Buffer.concat([Buffer.alloc(at), expected, Buffer.alloc(3)]));
-        },
-      ),
-    );
-  });
+  if (ciphers.aesEcb(new Uint8Array(16)).counterMode !== undefined) {
+    test(`[R3711-4.1.1-1] ${name}: counter mode in one call is that of node:crypto for every length and counter`, () => {
+      const word = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff });
+      fc.assert(
+        fc.property(
+          fc.constantFrom(16, 32).chain(octets),
+          fc.uint8Array({ maxLength: 400 }),
+          fc.nat(9),
+          fc.tuple(word, word, word, word),
+          (key, plain, at, words) => {
+            const aes = ciphers.aesEcb(key);
+            const counter = Buffer.alloc(16);
+            for (const [i, one] of words.entries()) counter.writeInt32BE(one, 4 * i);
+            const bytes = Buffer.concat([Buffer.alloc(at), plain, Buffer.alloc(3)]);
+            const expected = createCipheriv(`aes-${8 * key.length}-ctr`, key, counter).update(plain);
+            aes.counterMode?.(bytes, at, at + plain.length, ...words);
+            assert.deepEqual(bytes, Buffer.concat([Buffer.alloc(at), expected, Buffer.alloc(3)]));
+          },
+        ),
+      );
+    });
+  }
 
   test(`${name}: one AES object encrypts block after block as fresh ones do`, () => {
     for (const length of [16, 32]) {
