@@ -118,14 +118,14 @@ export class Fork implements PortOwner, TranscodedSink {
       if (before?.hasRolledOver(stream.ssrc) === true) stream.changeSsrc(randomSsrc(random, stream.ssrc));
       return;
     }
-    const numbers = {
+    const options = {
       ssrc: randomSsrc(random),
       firstSequence: firstSequence(random),
       firstTimestamp: randomUint32(random),
       clockRateHz,
       followsClock: true,
     };
-    this.#stream = new OutgoingStream(numbers, this.#context.flows.cells.numbers, this.block);
+    this.#stream = new OutgoingStream(options, this.#context.flows.cells.numbers, this.block);
   }
 
   /** Copies one RTP packet of the leg: the region as it lies in the slab, payload from `start` to `end` within it. */

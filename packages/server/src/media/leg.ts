@@ -91,14 +91,14 @@ export class Leg implements PortOwner {
     this.#sent = cells.take();
     numbers[this.#sent + SENT_PORT] = rtpPort;
     this.#mayRelay(false);
-    const stream = {
+    const options = {
       ssrc: randomSsrc(context.random),
       firstSequence: firstSequence(context.random),
       firstTimestamp: randomUint32(context.random),
       clockRateHz: DEFAULT_CLOCK_RATE_HZ,
       followsClock: false,
     };
-    this.#outbound = new OutgoingStream(stream, numbers, this.#sent);
+    this.#outbound = new OutgoingStream(options, numbers, this.#sent);
   }
 
   connect(connection: LegConnection, now: number): void {

@@ -348,7 +348,9 @@ export class UringPacketIo implements PacketIo {
     if (this.#stopped) return;
     // Pending immediates keep the loop from waiting; without its reference, ours does not hide what else there is.
     const next = setImmediate(this.#turn).unref();
-    const leaveAt = performance.now() + MAX_STAY_MS;
+    // A timer that is due sooner is waited for no longer than it says.
+    const loopMs = this.#kernel.loopTimeoutMs();
+    const leaveAt = performance.now() + (loopMs < 0 ? MAX_STAY_MS : Math.min(MAX_STAY_MS, loopMs));
     try {
       let now: number;
       do {
